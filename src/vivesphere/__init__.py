@@ -1,0 +1,1 @@
+"""ViveSphere: a self-hosted server that runs bots."""

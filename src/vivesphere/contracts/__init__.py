@@ -1,0 +1,1 @@
+"""The events and requests of each module, and nothing else: one file a module."""

@@ -1,0 +1,70 @@
+"""What crosses the bus: events, requests, and the envelope that carries them."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform, get_args
+
+import msgspec
+
+from vivesphere.kernel.cause import Cause
+
+JSON = None | bool | int | float | str | list[Any] | dict[str, Any]
+"""Any JSON value. The `Any` inside is JSON again; msgspec resolves no recursive alias."""
+
+Reply = TypeVar("Reply")
+"""What a request is answered with: a struct, or a union of tagged structs."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class MessageMeta(msgspec.StructMeta):
+    """Makes every message frozen and keyword-only, so that a field added later breaks no caller."""
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, durable: bool = False, **options: Any
+    ) -> "MessageMeta":
+        made = super().__new__(mcs, name, bases, namespace, frozen=True, kw_only=True, **options)
+        # A class attribute of a struct class is read-only by syntax, so it is set on the type itself.
+        type.__setattr__(made, "durable", durable)
+        return made
+
+
+class Event(msgspec.Struct, metaclass=MessageMeta):
+    """A fact, named in the past tense, for any number of listeners.
+
+    `durable` events are written to the event log in the unit of work that reports them. `permission` is what listening needs
+    (empty: anyone in the project). Fields named in `secret` are masked wherever the event is shown or kept.
+    """
+
+    topic: ClassVar[str] = ""
+    durable: ClassVar[bool] = False
+    permission: ClassVar[str] = ""
+    secret: ClassVar[frozenset[str]] = frozenset()
+
+
+class Request(msgspec.Struct, Generic[Reply], metaclass=MessageMeta):
+    """A question or command with exactly one responder and a typed reply. `permission` is what asking needs."""
+
+    topic: ClassVar[str] = ""
+    permission: ClassVar[str] = ""
+    secret: ClassVar[frozenset[str]] = frozenset()
+
+
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+
+class Envelope(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True):
+    """An event on its way. `seq` is its place in the event log; only recorded events have one."""
+
+    id: str
+    topic: str
+    time: datetime
+    cause: Cause
+    payload: E_co
+    seq: int | None = None
+
+
+def reply_type(request: type[Request[Any]]) -> Any:
+    """The reply a request class declares: `Request[Ok | Refused]` gives `Ok | Refused`."""
+    for parent in getattr(request, "__orig_bases__", ()):
+        if arguments := get_args(parent):
+            return arguments[0]
+    raise TypeError(f"{request.__name__} must derive from Request[<its reply>]")

@@ -1,0 +1,74 @@
+"""The cause: one record, carried everywhere, that answers "who made this happen, for whom, and from what"."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+
+import msgspec
+
+from vivesphere.kernel.ids import new_id
+from vivesphere.kernel.principals import Principal
+
+HOP_LIMIT = 16
+DEFAULT_PROJECT = "default"
+
+
+class Mode(StrEnum):
+    """How real the work is. It only tightens on its way: live may become shadow, never the other way round."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+    REPLAY = "replay"
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """`source` is whose handle acts (namespaces, rates), `actor` whose authority it acts under (permissions)."""
+
+    source: Principal
+    actor: Principal
+    project: str = DEFAULT_PROJECT
+    mode: Mode = Mode.LIVE
+    correlation_id: str = msgspec.field(default_factory=new_id)
+    causation_id: str | None = None
+    hop: int = 0
+
+    def seen_by(self, source: Principal) -> "Cause":
+        """The same chain, going on through another handle. The actor stays."""
+        return self if source == self.source else msgspec.structs.replace(self, source=source)
+
+    def after(self, event_id: str) -> "Cause":
+        """The cause of what a listener does because of that event: one hop further."""
+        return msgspec.structs.replace(self, causation_id=event_id, hop=self.hop + 1)
+
+    def acting_as(self, actor: Principal, project: str | None = None) -> "Cause":
+        """The same chain under another authority, as when a stored run or timer wakes."""
+        return msgspec.structs.replace(self, actor=actor, project=project or self.project)
+
+    def tightened(self, mode: Mode) -> "Cause":
+        """The same chain in `mode`, unless it is already stricter than live."""
+        return msgspec.structs.replace(self, mode=mode) if self.mode is Mode.LIVE else self
+
+
+_current: ContextVar[Cause | None] = ContextVar("vivesphere_cause", default=None)
+
+
+def current_cause() -> Cause | None:
+    """The cause the running task acts under, if anything gave it one."""
+    return _current.get()
+
+
+def cause_for(source: Principal) -> Cause:
+    """The cause of an act through `source`'s handle: the running chain's, or the first link of a new one."""
+    running = _current.get()
+    return Cause(source=source, actor=source) if running is None else running.seen_by(source)
+
+
+@contextmanager
+def acting_under(cause: Cause) -> Iterator[Cause]:
+    """Everything inside the block happens because of `cause`."""
+    token = _current.set(cause)
+    try:
+        yield cause
+    finally:
+        _current.reset(token)

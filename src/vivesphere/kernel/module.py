@@ -1,0 +1,82 @@
+"""The record that a module hands to the composition root, and the context it is built from."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from litestar.types import ControllerRouterHandler
+    from structlog.stdlib import BoundLogger
+
+    from vivesphere.kernel.bus.handle import BusHandle
+    from vivesphere.kernel.bus.messages import Event, Request
+    from vivesphere.kernel.clock import Clock
+    from vivesphere.kernel.db.handle import DatabaseHandle
+    from vivesphere.kernel.effects import EffectsHandle
+    from vivesphere.kernel.http.authentication import Authenticator
+    from vivesphere.kernel.lifetime import Lifetime
+    from vivesphere.kernel.permissions import Permissions
+    from vivesphere.kernel.principals import Principal
+    from vivesphere.kernel.services import Health, ServiceRegistry
+    from vivesphere.kernel.settings import Settings
+    from vivesphere.kernel.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleContext:
+    """Everything a module may use, each part already bound to the module's principal."""
+
+    name: str
+    principal: "Principal"
+    bus: "BusHandle"
+    db: "DatabaseHandle"
+    effects: "EffectsHandle"
+    vault: "Vault"
+    settings: "Settings"
+    permissions: "Permissions"
+    services: "ServiceRegistry"
+    clock: "Clock"
+    lifetime: "Lifetime"
+    log: "BoundLogger"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A live listener: an event class or a topic pattern, and the coroutine function that takes its envelope."""
+
+    to: "type[Event] | str"
+    handler: Callable[[Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task that runs as long as the module does; one that raises is started again with back-off."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCommand:
+    """What the CLI may ask over the operator socket: `module.verb`, JSON in, JSON out."""
+
+    name: str
+    run: Callable[[dict[str, Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """One module's wiring. `provides` are the objects its route handlers may take as parameters, by name."""
+
+    name: str
+    responders: "Mapping[type[Request[Any]], Callable[[Any], Awaitable[Any]]]" = field(default_factory=dict)
+    listeners: tuple[Listener, ...] = ()
+    publishes: "tuple[type[Event], ...]" = ()
+    routes: "tuple[ControllerRouterHandler, ...]" = ()
+    provides: Mapping[str, object] = field(default_factory=dict)
+    jobs: tuple[Job, ...] = ()
+    operator_commands: tuple[OperatorCommand, ...] = ()
+    start: Callable[[], Awaitable[None]] | None = None
+    stop: Callable[[], Awaitable[None]] | None = None
+    health: "Callable[[], Health] | None" = None
+    authenticator: "Authenticator | None" = None

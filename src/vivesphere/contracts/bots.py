@@ -91,7 +91,7 @@ class AddAccount(Request[AccountMade | BotRefused]):
     permission = "bots.account.write"
     bot_id: str
     platform: str
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = msgspec.field(default_factory=dict)
     start: bool = False
 
 

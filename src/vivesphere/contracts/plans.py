@@ -46,7 +46,7 @@ class StartRun(Request[RunAccepted | PlanRefused]):
     topic = "plans.run.start"
     permission = "plans.run.start"
     plan_id: str
-    input: dict[str, JSON] = {}
+    input: dict[str, JSON] = msgspec.field(default_factory=dict)
     event: dict[str, JSON] | None = None
     dry_run: bool = False
     idempotency_key: str | None = None

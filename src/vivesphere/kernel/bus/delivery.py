@@ -1,0 +1,108 @@
+"""Live delivery: each subscription has one bounded queue and one task that empties it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import structlog
+
+from vivesphere.kernel.bus.messages import Envelope
+from vivesphere.kernel.cause import acting_under
+from vivesphere.kernel.principals import Principal
+
+Overflow = Literal["drop_oldest", "drop_newest"]
+Handler = Callable[[Envelope[Any]], Awaitable[None]]
+
+log = structlog.get_logger("vivesphere.bus")
+
+
+class Subscription:
+    """A listener's place on the bus. `dropped`, `handled` and `failed` count events since it began."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        principal: Principal,
+        pattern: str,
+        handler: Handler,
+        capacity: int,
+        overflow: Overflow,
+        admits: Callable[[Envelope[Any]], bool] | None,
+        on_failure: Callable[["Subscription", Envelope[Any], Exception], None],
+    ) -> None:
+        self.name = name
+        self.principal = principal
+        self.pattern = pattern
+        self.dropped = 0
+        self.handled = 0
+        self.failed = 0
+        self.closed = False
+        self.on_close: list[Callable[[], object]] = []
+        self._handler = handler
+        self._capacity = capacity
+        self._drop_oldest = overflow == "drop_oldest"
+        self._admits = admits
+        self._on_failure = on_failure
+        self._queue: deque[Envelope[Any]] = deque()
+        self._more = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task = asyncio.create_task(self._drain(), name=f"bus:{name}")
+
+    @property
+    def depth(self) -> int:
+        """How many events wait."""
+        return len(self._queue)
+
+    def offer(self, envelope: Envelope[Any]) -> None:
+        """Queue an event, or drop one by the stated policy. Never waits, so no listener can delay a publisher."""
+        if self._admits is not None and not self._admits(envelope):
+            return
+        queue = self._queue
+        if len(queue) >= self._capacity:
+            self.dropped += 1
+            if not self._drop_oldest:
+                return
+            queue.popleft()
+        queue.append(envelope)
+        if len(queue) == 1:
+            self._idle.clear()
+            self._more.set()
+
+    def close(self) -> None:
+        """Stop: nothing more is handled, what waits is discarded, and a handler that runs is cancelled."""
+        if self.closed:
+            return
+        self.closed = True
+        self._queue.clear()
+        self._idle.set()
+        for tell in self.on_close:
+            tell()
+        # A handler that closes its own subscription is let finish; the loop in `_drain` ends by itself.
+        if self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    async def drained(self) -> None:
+        """Return once everything queued so far has been handled."""
+        await self._idle.wait()
+
+    async def _drain(self) -> None:
+        queue = self._queue
+        while not self.closed:
+            await self._more.wait()
+            while queue:
+                await self._handle(queue.popleft())
+            self._more.clear()
+            self._idle.set()
+
+    async def _handle(self, envelope: Envelope[Any]) -> None:
+        try:
+            with acting_under(envelope.cause.after(envelope.id)):
+                await self._handler(envelope)
+            self.handled += 1
+        except Exception as error:
+            self.failed += 1
+            log.warning("listener_failed", listener=self.name, topic=envelope.topic, event_id=envelope.id, exc_info=True)
+            self._on_failure(self, envelope, error)

@@ -1,0 +1,56 @@
+"""The data directory: everything the server keeps, held by one process at a time (flock)."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from vivesphere.kernel.errors import StartError
+
+LOCK_NAME = "vivesphere.lock"
+SOCKET_NAME = "operator.sock"
+DATABASE_NAME = "vivesphere.db"
+
+
+class DataDirectory:
+    """The folder and its lock. Make it with `prepare`, then `hold` it for as long as the process uses it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().absolute()
+        self._lock: int | None = None
+
+    @property
+    def database(self) -> Path:
+        return self.path / DATABASE_NAME
+
+    @property
+    def operator_socket(self) -> Path:
+        return self.path / SOCKET_NAME
+
+    def hold(self) -> None:
+        """Make the directory if need be and lock it. Raises StartError if it cannot be written or another process holds it."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StartError(
+                f"The data directory {self.path} cannot be written ({error.strerror}); "
+                "give it to this user or name another one in VIVESPHERE_DATA_DIR."
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
+            os.close(lock)
+            raise StartError(
+                f"The data directory {self.path} is in use by process {holder}; "
+                "stop that one, or name another directory in VIVESPHERE_DATA_DIR."
+            ) from error
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        self._lock = lock
+
+    def release(self) -> None:
+        """Give the lock back; the file stays, as removing it would let two processes lock two files."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None

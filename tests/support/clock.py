@@ -31,6 +31,7 @@ class FakeClock:
 
     async def advance(self, seconds: float) -> None:
         """Move time on, waking each sleeper at its own moment and letting it run before the next."""
+        await settle()
         target = self._elapsed + seconds
         while self._sleepers and self._sleepers[0][0] <= target:
             at, _, wake = heapq.heappop(self._sleepers)

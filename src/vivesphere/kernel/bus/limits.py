@@ -1,6 +1,9 @@
 """Token buckets: how often one principal may speak."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.clock import Clock
@@ -9,13 +12,13 @@ from vivesphere.kernel.principals import Principal
 CACHED_BUCKETS = 4096
 
 
-class BusSettings(msgspec.Struct, frozen=True):
-    """Rates of the bus, in messages a second; the burst is what may come at once."""
+class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Rates of the bus."""
 
-    module_rate: float = 1_000_000.0
-    module_burst: float = 1_000_000.0
-    plugin_rate: float = 200.0
-    plugin_burst: float = 400.0
+    module_rate: Annotated[float, Meta(gt=0, description="Messages a second that one module may send.")] = 1_000_000.0
+    module_burst: Annotated[float, Meta(ge=1, description="Messages that one module may send at once.")] = 1_000_000.0
+    plugin_rate: Annotated[float, Meta(gt=0, description="Messages a second that one plugin may send.")] = 200.0
+    plugin_burst: Annotated[float, Meta(ge=1, description="Messages that one plugin may send at once.")] = 400.0
 
 
 class TokenBucket:

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Handles:
+    """What a principal that is no module acts through."""
+
+    bus: "BusHandle"
+    effects: "EffectsHandle"
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleContext:
     """Everything a module may use, each part already bound to the module's principal."""
 
@@ -38,6 +46,8 @@ class ModuleContext:
     clock: "Clock"
     lifetime: "Lifetime"
     log: "BoundLogger"
+    issue: "Callable[[Principal, Lifetime], Handles]"
+    """Gives out handles for another principal. Only `plugins` has it; every other module's raises PermissionError."""
 
 
 @dataclass(frozen=True, slots=True)

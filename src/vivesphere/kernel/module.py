@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
     from vivesphere.kernel.bus.handle import BusHandle
+    from vivesphere.kernel.bus.log import EventHistory
     from vivesphere.kernel.bus.messages import Event, Request
     from vivesphere.kernel.clock import Clock
     from vivesphere.kernel.db.handle import DatabaseHandle
@@ -37,6 +38,7 @@ class ModuleContext:
     name: str
     principal: "Principal"
     bus: "BusHandle"
+    history: "EventHistory"
     db: "DatabaseHandle"
     effects: "EffectsHandle"
     vault: "Vault"

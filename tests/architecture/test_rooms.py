@@ -1,0 +1,68 @@
+"""One module, room by room: the same words everywhere, so that knowing one module means knowing all (design, section 3)."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from tests.architecture.source import HOUSE, MODULES, shown, tree
+
+ROOMS = {
+    "__init__",
+    "module",
+    "controllers",
+    "handlers",
+    "jobs",
+    "service",
+    "rules",
+    "repository",
+    "models",
+    "schemas",
+    "errors",
+}
+
+SPECIAL_ROOMS: dict[str, dict[str, str]] = {}
+"""What a module has beside the usual rooms, and why it is none of them."""
+
+MODULE_FOLDERS = sorted(path for path in MODULES.iterdir() if path.is_dir() and path.name != "__pycache__")
+
+
+def strange_rooms(folder: Path) -> set[str]:
+    present = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__")}
+    return present - ROOMS - set(SPECIAL_ROOMS.get(folder.name, {}))
+
+
+@pytest.mark.parametrize("folder", MODULE_FOLDERS, ids=shown)
+def test_a_module_has_only_rooms_that_have_a_name(folder: Path) -> None:
+    assert not strange_rooms(folder)
+
+
+@pytest.mark.parametrize("folder", MODULE_FOLDERS, ids=shown)
+def test_a_module_says_what_it_owns_and_wires_itself_in_one_place(folder: Path) -> None:
+    front = tree(folder / "__init__.py")
+    assert ast.get_docstring(front)
+    assert len(front.body) == 1
+    builders = [node for node in tree(folder / "module.py").body if isinstance(node, ast.FunctionDef) and node.name == "build"]
+    assert len(builders) == 1
+    assert [argument.arg for argument in builders[0].args.args] == ["context"]
+
+
+def test_no_special_room_outlives_its_reason() -> None:
+    listed = [(module, room) for module, rooms in SPECIAL_ROOMS.items() for room in rooms]
+    gone = [(module, room) for module, room in listed if not _exists(MODULES / module / room)]
+    assert not gone
+
+
+def _exists(room: Path) -> bool:
+    return room.is_dir() or room.with_suffix(".py").is_file()
+
+
+def test_every_module_has_a_page_in_the_contracts_or_says_nothing() -> None:
+    spoken = {path.stem for path in (HOUSE / "contracts").glob("*.py")} - {"__init__"}
+    assert spoken <= {folder.name for folder in MODULE_FOLDERS}
+
+
+def test_a_strange_room_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "service.py").touch()
+    (tmp_path / "stuff.py").touch()
+    (tmp_path / "more").mkdir()
+    assert strange_rooms(tmp_path) == {"stuff", "more"}

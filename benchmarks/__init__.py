@@ -1,0 +1,1 @@
+"""How fast the running system is: one file a benchmark, each beside its peer."""

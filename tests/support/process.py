@@ -119,7 +119,7 @@ def run_cli(data_dir: Path, *arguments: str, stdin: str = "", environ: Mapping[s
 
 def _environment(data_dir: Path, extra: Mapping[str, str], *, from_sources: bool) -> dict[str, str]:
     """This process's environment without any setting of ours; with the sources on the path, unless a wheel is to be tried."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VIVESPHERE_") and name != "DATABASE_URL"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("VIVESPHERE_", "DATABASE_URL"))}
     sources = {"PYTHONPATH": str(Path("src").absolute())} if from_sources else {}
     return {
         **inherited,

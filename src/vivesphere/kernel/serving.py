@@ -45,8 +45,15 @@ def bind(host: str, port: int) -> socket.socket:
 async def serve(app: Any, listening: socket.socket, stop: asyncio.Event) -> None:
     """Answer HTTP on the socket until `stop` is set; then finish what runs, and return."""
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE, server_header=False,
-        ws="websockets-sansio", ws_max_size=1 << 20, h11_max_incomplete_event_size=1 << 16,
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE,
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=1 << 20,
+        h11_max_incomplete_event_size=1 << 16,
     )
     server = _Server(config)
     answering = asyncio.create_task(server.serve(sockets=[listening]), name="http")

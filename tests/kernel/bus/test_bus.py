@@ -21,6 +21,7 @@ from vivesphere.kernel.bus.handle import REQUEST_DEPTH_LIMIT
 from vivesphere.kernel.bus.limits import CACHED_BUCKETS, BusSettings, Limits
 from vivesphere.kernel.bus.messages import Envelope, Event, Request, reply_type
 from vivesphere.kernel.cause import HOP_LIMIT, Cause, Mode, acting_under, current_cause
+from vivesphere.kernel.errors import ViveSphereError
 from vivesphere.kernel.events import ListenerFailed, LoopBroken, RateLimitHit
 from vivesphere.kernel.permissions import PermissionSnapshot
 
@@ -385,6 +386,21 @@ async def test_a_loop_of_causes_is_broken_and_told_of_once_a_second() -> None:
         assert sorted(rounds) == sorted([*range(HOP_LIMIT), *range(HOP_LIMIT)])
         assert [(each.principal, each.message) for each in broken] == [("module:door", "door.bell.rang")]
         assert test.bus.statistics().loops_broken == 2
+
+
+async def test_a_kernel_event_that_cannot_be_recorded_is_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    async with BusForTests() as test:
+
+        async def no_disk(principal: object, event: Event) -> None:
+            raise ViveSphereError("the disk is full")
+
+        test.bus.record_with(no_disk)
+        test.bus.report(
+            LoopBroken(principal="module:door", message="x", correlation_id="c"),
+            Cause(source=principals.SYSTEM, actor=principals.SYSTEM),
+        )
+        await test.bus.close(deadline=1)
+        assert "kernel_event_lost" in capsys.readouterr().out
 
 
 async def test_requests_that_ask_one_another_for_ever_are_broken() -> None:

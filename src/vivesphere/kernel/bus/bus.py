@@ -14,8 +14,9 @@ from vivesphere.kernel.bus.messages import Envelope, Event, Request
 from vivesphere.kernel.bus.namespaces import check_namespace
 from vivesphere.kernel.bus.routes import Routes
 from vivesphere.kernel.bus.topics import split_topic
-from vivesphere.kernel.cause import HOP_LIMIT, Cause, acting_under
+from vivesphere.kernel.cause import Cause, acting_under
 from vivesphere.kernel.clock import Clock
+from vivesphere.kernel.errors import ViveSphereError
 from vivesphere.kernel.events import ListenerFailed, LoopBroken, RateLimitHit
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.permissions import Permissions
@@ -74,15 +75,16 @@ class Bus:
         split_topic(event_type.topic)
         check_namespace(principal, event_type.topic, "publish")
 
-    def check_hops(self, principal: Principal, cause: Cause, message: str) -> None:
-        """Refuse to lengthen a chain of causes that has reached the limit; say so once a second for each principal."""
-        if cause.hop < HOP_LIMIT:
-            return
+    def break_loop(self, principal: Principal, cause: Cause, message: str) -> HopLimitExceeded:
+        """Count a chain at its limit and build its error; `bus.loop_broken` is said at most once a second for each principal."""
         self.loops_broken += 1
         if self._may_tell("loop", principal) is not None:
-            told = LoopBroken(principal=principal, message=message, correlation_id=cause.correlation_id)
-            self._in_background(self._report(told, cause))
-        raise HopLimitExceeded(f"{message}: {HOP_LIMIT} hops from where the chain {cause.correlation_id} began; it is a loop")
+            self.report(LoopBroken(principal=principal, message=message, correlation_id=cause.correlation_id), cause)
+        return HopLimitExceeded(f"{message}: {cause.hop} hops from where the chain {cause.correlation_id} began; it is a loop")
+
+    def report(self, event: Event, cause: Cause) -> None:
+        """Publish one of the kernel's own events about what happened under `cause`, without making anybody wait."""
+        self._in_background(self._report(event, cause))
 
     def refuse_rate(self, principal: Principal, message: str, retry_after: float) -> RateLimited:
         """Count a refusal and build its error; `bus.rate_limited` is said at most once a second for each principal."""
@@ -174,8 +176,12 @@ class Bus:
         return silent + 1
 
     async def _report(self, event: Event, cause: Cause) -> None:
-        with acting_under(_own_cause(cause)):
-            await self._record(SYSTEM, event)
+        try:
+            with acting_under(_own_cause(cause)):
+                await self._record(SYSTEM, event)
+        except ViveSphereError:
+            # The database is away or the server stops; the log line is then all that is left to say it with.
+            log.exception("kernel_event_lost", topic=event.topic, payload=event)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -47,7 +47,7 @@ class BusHandle:
             raise self._bus.refuse_rate(self.principal, kind.topic, wait)
         cause = cause_for(self.principal)
         if cause.hop >= HOP_LIMIT:
-            self._bus.check_hops(self.principal, cause, kind.topic)
+            raise self._bus.break_loop(self.principal, cause, kind.topic)
         if kind.durable:
             await self._bus.record(self.principal, event)
         else:

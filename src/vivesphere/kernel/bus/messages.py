@@ -64,7 +64,7 @@ class Envelope(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True):
 
 def reply_type(request: type[Request[Any]]) -> Any:
     """The reply a request class declares: `Request[Ok | Refused]` gives `Ok | Refused`."""
-    for parent in getattr(request, "__orig_bases__", ()):
-        if arguments := get_args(parent):
-            return arguments[0]
-    raise TypeError(f"{request.__name__} must derive from Request[<its reply>]")
+    declared = get_args(getattr(request, "__orig_bases__", (None,))[0])
+    if not declared:
+        raise TypeError(f"{request.__name__} must derive from Request[<its reply>]")
+    return declared[0]

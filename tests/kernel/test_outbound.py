@@ -175,7 +175,7 @@ async def test_credentials_do_not_follow_a_redirect_to_another_origin(peer: Peer
 
 
 @pytest.mark.parametrize(
-    "location", ["file:///etc/passwd", "ftp://peer.test/", "http://user:pass@peer.test/", "http://[", "gopher:x"]
+    "location", ["file:///etc/passwd", "ftp://peer.test/", "http://user:pass@peer.test/", "http://a.test:port/", "gopher:x"]
 )
 async def test_a_redirect_to_what_is_no_good_address_is_refused(peer: Peer, client: Outbound, location: str) -> None:
     peer.answers["/"] = moved(location)

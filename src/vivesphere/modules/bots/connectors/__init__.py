@@ -1,0 +1,1 @@
+"""One file a platform: each speaks its protocol and knows nothing of bots, databases or commands."""

@@ -1,0 +1,30 @@
+"""Stops two machines from talking to each other for ever, when neither knows that the other is one."""
+
+from collections import deque
+from collections.abc import Callable, Hashable
+
+CHANNELS = 4096
+
+
+class LoopGuard:
+    """At most `most` replies in one channel within any `window` seconds."""
+
+    def __init__(self, monotonic: Callable[[], float], *, most: int, window: float) -> None:
+        self._monotonic = monotonic
+        self._most = most
+        self._window = window
+        self._given: dict[Hashable, deque[float]] = {}
+
+    def allows(self, channel: Hashable) -> bool:
+        """Whether one more reply may go to the channel; if so it is counted."""
+        now = self._monotonic()
+        given = self._given.pop(channel, deque())
+        while given and given[0] <= now - self._window:
+            given.popleft()
+        self._given[channel] = given  # the channel spoken in last stands last, so the longest silent one is forgotten first
+        if len(self._given) > CHANNELS:
+            del self._given[next(iter(self._given))]
+        if len(given) >= self._most:
+            return False
+        given.append(now)
+        return True

@@ -1,0 +1,165 @@
+"""The use cases of bots."""
+
+from typing import Any
+
+import msgspec
+
+from vivesphere.contracts.secrets import StoreSecret
+from vivesphere.kernel import principals
+from vivesphere.kernel.bus.handle import BusHandle
+from vivesphere.kernel.bus.messages import JSON
+from vivesphere.kernel.cause import Mode, cause_for
+from vivesphere.kernel.clock import Clock
+from vivesphere.kernel.db.handle import DatabaseHandle
+from vivesphere.kernel.effects import EffectsHandle
+from vivesphere.kernel.errors import InvalidInput
+from vivesphere.kernel.ids import new_id
+from vivesphere.kernel.principals import Principal
+from vivesphere.modules.bots import rules
+from vivesphere.modules.bots.accounts import Accounts
+from vivesphere.modules.bots.connectors.connector import Platform, Platforms
+from vivesphere.modules.bots.errors import MessageInvalid
+from vivesphere.modules.bots.records import AccountRecord, BotRecord, MessageQuery, MessageRecord
+from vivesphere.modules.bots.rules import Fleet, Outgoing, Queued
+from vivesphere.modules.bots.schemas import BotName, Prefix
+
+MAX_CHANNEL = 200
+HISTORY = 50
+"""Messages a browser sees when it opens the chat."""
+
+
+class BotService:
+    """What people and other modules can do with bots. Everything happens in the project of the current cause."""
+
+    def __init__(
+        self,
+        *,
+        db: DatabaseHandle,
+        bus: BusHandle,
+        effects: EffectsHandle,
+        clock: Clock,
+        accounts: Accounts,
+        platforms: Platforms,
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._effects = effects
+        self._clock = clock
+        self._accounts = accounts
+        self._platforms = platforms
+        self.state_of = accounts.state
+
+    def platforms(self) -> tuple[Platform[Any], ...]:
+        return self._platforms.all()
+
+    async def list_bots(self, after: str | None, limit: int) -> Fleet:
+        """At most `limit` bots, oldest first, after the one with that id."""
+        return await self._db.read(rules.list_bots, after or "", limit)
+
+    async def find_bot(self, bot_id: str) -> Fleet:
+        """Raises BotUnknown."""
+        return await self._db.read(rules.find_bot, bot_id)
+
+    async def create_bot(self, name: str, prefix: str = "!") -> BotRecord:
+        """Raises InvalidInput for a name or prefix that cannot be one, and BotExists."""
+        _check(name, BotName, "A bot's name has 1 to 40 characters, no line breaks, and no space at its ends.")
+        _check(prefix, Prefix, "A prefix has 1 to 5 characters that are not letters, digits or spaces.")
+        return await self._db.write(rules.create_bot, new_id(), name, prefix)
+
+    async def add_account(
+        self, bot_id: str, platform: str, config: dict[str, Any], *, secret: str | None = None, start: bool = False
+    ) -> AccountRecord:
+        """Raises BotUnknown, or InvalidInput for an unknown platform or a config that does not fit it."""
+        decoded = self._platforms.find(platform).decode(config, has_secret=secret is not None)
+        await self.find_bot(bot_id)
+        account_id = new_id()
+        secret_id = None
+        if secret is not None:
+            stored = await self._bus.request(StoreSecret(name=f"bots.account.{account_id}", value=secret))
+            secret_id = stored.secret_id
+        account = AccountRecord(
+            id=account_id,
+            bot_id=bot_id,
+            project="",
+            platform=platform,
+            config=msgspec.to_builtins(decoded),
+            secret_id=secret_id,
+            desired_state="started" if start else "stopped",
+            created_at=self._clock.now(),
+        )
+        made = await self._db.write(rules.add_account, account)
+        if start:
+            await self._accounts.start(made)
+        return made
+
+    async def start(self, bot_id: str, account_id: str | None = None) -> list[AccountRecord]:
+        """Start one account, or all of the bot's; they connect on their own time. Raises BotUnknown or AccountUnknown."""
+        accounts = await self._db.write(rules.desire, bot_id, account_id, "started")
+        for account in accounts:
+            await self._accounts.start(account)
+        return accounts
+
+    async def stop(self, bot_id: str, account_id: str | None = None) -> list[AccountRecord]:
+        """Stop one account, or all of the bot's; they are disconnected when this returns. Raises BotUnknown, AccountUnknown."""
+        accounts = await self._db.write(rules.desire, bot_id, account_id, "stopped")
+        for account in accounts:
+            await self._accounts.stop(account.id)
+        return accounts
+
+    async def start_desired(self) -> None:
+        """Connect what was started when the server last stopped, in every project."""
+        for account in await self._db.read(rules.started_accounts):
+            await self._accounts.start(account)
+
+    async def list_messages(self, query: MessageQuery) -> list[MessageRecord]:
+        """Raises BotUnknown."""
+        return await self._db.read(rules.list_messages, query)
+
+    async def conversation(self, account_id: str, channel: str) -> list[MessageRecord]:
+        """The last messages of a channel, oldest first."""
+        return await self._db.read(rules.recent, account_id, channel, HISTORY)
+
+    async def send(self, outgoing: Outgoing) -> Queued:
+        """Queue a message. Raises BotUnknown, AccountUnknown or MessageInvalid.
+
+        In a shadow (a dry run) nothing is queued: the effects gate notes what would have been sent.
+        """
+        _check_outgoing(outgoing)
+        if cause_for(self._bus.principal).mode is not Mode.LIVE:
+            return await self._pretend(outgoing)
+        queued = await self._db.write(rules.enqueue, outgoing)
+        self._accounts.wake(queued.account_id)
+        return queued
+
+    async def _pretend(self, outgoing: Outgoing) -> Queued:
+        account = await self._db.read(rules.sender_of, outgoing)
+        payload: JSON = {"account_id": account.id, "text": outgoing.text}
+        target = f"{account.platform}:{outgoing.channel}"
+        await self._effects.perform("chat.send", target, payload, _must_not_act, stand_in=None)
+        return Queued(new_id(), account.id)
+
+
+def viewer(actor: Principal) -> str:
+    """The user whose own web chat may be shown to the actor; empty for one who is no user."""
+    return principals.name(actor) if principals.kind(actor) == "user" else ""
+
+
+async def _must_not_act() -> JSON:
+    raise AssertionError("the effects gate does not act in a shadow")
+
+
+def _check(value: str, kind: Any, rule: str) -> None:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        raise InvalidInput(rule) from None
+
+
+def _check_outgoing(outgoing: Outgoing) -> None:
+    if not outgoing.text.strip():
+        raise MessageInvalid("The message has no text.")
+    channel = outgoing.channel
+    if not 0 < len(channel) <= MAX_CHANNEL or not channel.isprintable():
+        raise MessageInvalid(f"A channel's name has 1 to {MAX_CHANNEL} characters and no line breaks.")
+    if len(outgoing.idempotency_key or "") > MAX_CHANNEL:
+        raise MessageInvalid(f"An idempotency key has at most {MAX_CHANNEL} characters.")

@@ -23,8 +23,8 @@ WRITTEN = "<!-- Written by `make docs` from the code; a change here is lost. -->
 SETTINGS_WORDS = """A value is taken from the environment, else from what was stored, else from `vivesphere.toml` in the data
 directory, else it is the default. An empty environment variable counts as not set. In the file, a section is a table: `[bus]`,
 then `plugin_rate = 100`; the server's own settings stand above all tables."""
-EVENTS_WORDS = """What crosses the bus. An event is a fact for any number of listeners; a *durable* one is on disk before anybody
-hears of it. A request has exactly one responder and a typed reply. The permission is what listening or asking needs."""
+EVENTS_WORDS = """What crosses the bus. An event is a fact for any number of listeners; a *durable* one is on disk before
+anybody hears of it. A request has exactly one responder and a typed reply. The permission is what listening or asking needs."""
 JSON_VALUE = "None | bool | int | float | str | list[Any] | dict[str, Any]"
 
 
@@ -110,7 +110,8 @@ def _message(topic: str, summary: str, message: type[msgspec.Struct]) -> str:
 
 def _reply(reply: type[msgspec.Struct]) -> str:
     tag = reply.__struct_config__.tag
-    heading = f"Reply {_code(str(tag))} ({reply.__name__})" + (": " if reply.__doc__ else "")
+    heading = f"Reply {_code(str(tag))} ({reply.__name__})" if tag else f"Reply {reply.__name__}"
+    heading += ": " if reply.__doc__ else ""
     return "\n\n".join(part for part in (heading + _documentation(reply), _fields(reply)) if part)
 
 

@@ -1,0 +1,29 @@
+"""The whole application in this process, as `vivesphere serve` composes it, for benchmarks that need a module's own handles."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from vivesphere import app
+from vivesphere.kernel.module import ModuleContext
+from vivesphere.kernel.settings import Settings
+
+
+class Running:
+    """A started application; `context` gives the handles that the module itself got."""
+
+    def __init__(self, started: app.Application) -> None:
+        self._started = started
+
+    def context(self, module: str) -> ModuleContext:
+        return self._started.modules[module][1]
+
+
+@asynccontextmanager
+async def application() -> AsyncIterator[Running]:
+    """Settings are the defaults, the data directory is empty, the database is a real file."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings.load({"VIVESPHERE_DATA_DIR": str(Path(folder) / "data")})
+        async with app.running(settings) as started:
+            yield Running(started)

@@ -42,6 +42,13 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
+def url_of(listening: socket.socket) -> str:
+    """Where a browser on this machine finds the socket; every-address is reached over the loopback."""
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared with, not bound to
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 async def serve(app: Any, listening: socket.socket, stop: asyncio.Event) -> None:
     """Answer HTTP on the socket until `stop` is set; then finish what runs, and return."""
     config = uvicorn.Config(

@@ -1,0 +1,258 @@
+"""The composition root: names every module, and turns settings into a running server.
+
+`Application.start` brings up, in this order: data directory, vault, database (migrated), bus, effects gate, modules, HTTP.
+`stop` goes back the same way. The CLI's offline commands start the same application and do not listen.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import Any, NoReturn
+
+import msgspec
+import structlog
+from litestar import Litestar
+
+from vivesphere import first_start, tables
+from vivesphere.contracts import auth, bots, plans, plugins, secrets, tools, triggers
+from vivesphere.kernel import paths, principals, release, serving, telemetry
+from vivesphere.kernel.bus.bus import Bus
+from vivesphere.kernel.bus.handle import BusHandle
+from vivesphere.kernel.bus.limits import BusSettings, Limits
+from vivesphere.kernel.bus.log import EventHistory
+from vivesphere.kernel.bus.messages import Event, Request
+from vivesphere.kernel.clock import Clock, SystemClock
+from vivesphere.kernel.data_directory import DataDirectory
+from vivesphere.kernel.db import installation
+from vivesphere.kernel.db.handle import Database, Unit
+from vivesphere.kernel.db.work import Hooks
+from vivesphere.kernel.effects import Effects, EffectSettings
+from vivesphere.kernel.http.server import HttpKernel, build_http
+from vivesphere.kernel.lifetime import Lifetime
+from vivesphere.kernel.module import Handles, Module, ModuleContext, OperatorCommand
+from vivesphere.kernel.operator_socket import Ask, OperatorRefused, OperatorSocket, carry_out
+from vivesphere.kernel.outbound import Outbound
+from vivesphere.kernel.permissions import Permissions
+from vivesphere.kernel.principals import SYSTEM, Principal
+from vivesphere.kernel.services import Health, ServiceRegistry
+from vivesphere.kernel.settings import Settings
+from vivesphere.kernel.startup import begin, check_answered, end, wire
+from vivesphere.kernel.telemetry import LogSettings, Metrics
+from vivesphere.kernel.vault import Vault
+from vivesphere.modules.audit.module import build as audit_module
+from vivesphere.modules.auth.module import build as auth_module
+from vivesphere.modules.bots.module import build as bots_module
+from vivesphere.modules.data.module import build as data_module
+from vivesphere.modules.plans.module import build as plans_module
+from vivesphere.modules.plugins.module import build as plugins_module
+from vivesphere.modules.secrets.module import build as secrets_module
+from vivesphere.modules.settings.module import build as settings_module
+from vivesphere.modules.tools.module import build as tools_module
+from vivesphere.modules.triggers.module import build as triggers_module
+
+Build = Callable[[ModuleContext], Module]
+
+# The order of the start: a module that asks another while it starts comes after it. The stop goes backwards.
+MODULES: Mapping[str, Build] = {
+    "settings": settings_module,
+    "audit": audit_module,
+    "auth": auth_module,
+    "secrets": secrets_module,
+    "data": data_module,
+    "tools": tools_module,
+    "plugins": plugins_module,
+    "bots": bots_module,
+    "plans": plans_module,
+    "triggers": triggers_module,
+}
+
+CONTRACTS: tuple[ModuleType, ...] = (auth, bots, plans, plugins, secrets, tools, triggers)
+
+FIRST_START = "first_start"
+STOP_DEADLINE = 5.0
+
+log = structlog.get_logger("vivesphere.app")
+
+
+class Application:
+    """Everything of one running server but the socket it listens on. `running` makes one and stops it again."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, builds: Mapping[str, Build], stopping: asyncio.Event | None = None
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.data = DataDirectory(settings.server.data_dir)
+        self.permissions = Permissions()
+        self.services = ServiceRegistry()
+        self.metrics = Metrics()
+        self.lifetime = Lifetime("server")
+        self.stopping = stopping or asyncio.Event()
+        self.bus = Bus(
+            permissions=self.permissions, limits=Limits(settings.section("bus", BusSettings), clock), clock=clock
+        )
+        self.modules: list[tuple[Module, ModuleContext]] = []
+        self._builds = builds
+        self._releases: list[tuple[str, Callable[[], Any]]] = []
+
+    async def start(self) -> None:
+        """Bring everything up. If that fails half-way, `stop` takes down what is up."""
+        self.data.hold()
+        self.vault = Vault.open(self.data.path, self.settings.server.master_key, log)
+        await self._open_database()
+        await self._open_effects()
+        for name, build in self._builds.items():
+            context = self._context(name)
+            self.modules.append((module := build(context), context))
+            wire(module, context)
+        check_answered((each for each in requests() if each.topic.partition(".")[0] in self._builds), self.bus.answered())
+        self.http = self._build_http()
+        for warning in self.settings.check():
+            log.warning(warning)
+        for module, context in self.modules:
+            await begin(module, context)
+        if self._builds.keys() == MODULES.keys():
+            await self._furnish()
+
+    async def stop(self) -> None:
+        """Take down what is up, in the reverse order."""
+        self.stopping.set()
+        for module, context in reversed(self.modules):
+            await end(module, context, STOP_DEADLINE)
+        await self.lifetime.close(STOP_DEADLINE)
+        await self.bus.close(STOP_DEADLINE)
+        for release_part in reversed(self._releases):
+            await release_part()
+        self.data.release()
+
+    def operator_commands(self) -> Mapping[str, OperatorCommand]:
+        """What the CLI may ask."""
+        return {command.name: command for module, _ in self.modules for command in module.operator_commands}
+
+    async def _open_database(self) -> None:
+        file = database_file(self.settings, self.data)
+        await asyncio.to_thread(migrate.bring_up_to_date, file, owners=tables.owners(), log=log)
+        self.database = await Database.open(file, clock=self.clock)
+        self._releases.append(self.database.close)
+        self.database.hooks.check = lambda principal, event: self.bus.check(principal, type(event))
+        self.database.hooks.dispatch = self.bus.dispatch
+        self.database.hooks.report = self.bus.report
+        self.bus.record_with(self._record)
+        self.services.register("database", "kernel", self.database.health)
+        self.services.register("bus", "kernel", self.bus.health)
+
+    async def _record(self, principal: Principal, event: Event) -> None:
+        await self.database.handle(principal).write(_emit, event)
+
+    async def _open_effects(self) -> None:
+        outbound = Outbound(self.settings.section("effects", EffectSettings))
+        self.effects = Effects(
+            db=self.database.handle(SYSTEM), permissions=self.permissions, outbound=outbound, clock=self.clock, log=log
+        )
+        self._releases.append(self.effects.close)
+        await self.effects.recover()
+
+    def _context(self, name: str) -> ModuleContext:
+        principal = principals.module(name)
+        lifetime = self.lifetime.child(name)
+        handles = self._issue(principal, lifetime)
+        return ModuleContext(
+            name=name,
+            principal=principal,
+            bus=handles.bus,
+            effects=handles.effects,
+            db=self.database.handle(principal),
+            access=self.database.access,
+            history=EventHistory(self.database.handle(SYSTEM)),
+            vault=self.vault,
+            settings=self.settings,
+            permissions=self.permissions,
+            services=self.services,
+            clock=self.clock,
+            lifetime=lifetime,
+            log=structlog.get_logger(f"vivesphere.{name}"),
+            issue=self._issue if name == "plugins" else _refuse_to_issue,
+        )
+
+    def _issue(self, principal: Principal, lifetime: Lifetime) -> Handles:
+        return Handles(bus=BusHandle(self.bus, principal, lifetime), effects=self.effects.handle(principal))
+
+    def _build_http(self) -> Litestar:
+        self.metrics.watch(self.bus, self.services)
+        kernel = HttpKernel(
+            bus=BusHandle(self.bus, SYSTEM, self.lifetime.child("http")),
+            permissions=self.permissions,
+            services=self.services,
+            settings=self.settings,
+            clock=self.clock,
+            metrics=self.metrics,
+            static=paths.static(),
+            version=release.version(),
+            stopping=self.stopping,
+        )
+        return build_http([module for module, _ in self.modules], kernel)
+
+    async def _furnish(self) -> None:
+        system = self.database.handle(SYSTEM)
+        if await system.read(installation.read_fact, FIRST_START) is None:
+            await first_start.furnish(BusHandle(self.bus, SYSTEM, self.lifetime))
+            await system.write(installation.write_fact, FIRST_START, self.clock.now().isoformat())
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    builds: Mapping[str, Build] = MODULES,
+    stopping: asyncio.Event | None = None,
+) -> AsyncIterator[Application]:
+    """A whole server but for its socket; stopped at the end of the block. `stopping`, once set, ends open streams."""
+    application = Application(settings, clock or SystemClock(), builds, stopping)
+    try:
+        await application.start()
+        yield application
+    finally:
+        await application.stop()
+
+
+async def serve(settings: Settings) -> None:
+    """Run the server until SIGTERM or SIGINT. Raises StartError before anything is answered."""
+    telemetry.configure_logging(settings.section("log", LogSettings))
+    stopping = asyncio.Event()
+    serving.stop_on_signals(stopping)
+    listening = serving.bind(settings.server.host, settings.server.port)
+    async with running(settings, stopping=stopping) as application:
+        commands = application.operator_commands()
+        operator = OperatorSocket(application.data.operator_socket, commands)
+        await operator.open()
+        try:
+            await _announce(serving.url_of(listening), commands)
+            await serving.serve(application.http, listening, stopping)
+        finally:
+            await operator.close()
+
+
+async def operate_offline(settings: Settings, command: str, arguments: dict[str, Any]) -> Any:
+    """Carry out one operator command while no server runs. Raises StartError if one does, OperatorRefused if it is refused."""
+    telemetry.configure_logging(LogSettings(level="warning"))
+    async with running(settings) as application:
+        answer = await carry_out(application.operator_commands(), Ask(command, arguments))
+    if answer.error is not None:
+        raise OperatorRefused(answer.error)
+    return answer.result
+
+
+def requests() -> frozenset[type[Request[Any]]]:
+    """Every request of every contract."""
+    found = (thing for contract in CONTRACTS for thing in vars(contract).values() if isinstance(thing, type))
+    return frozenset(thing for thing in found if issubclass(thing, Request) and thing.topic)
+
+
+def _emit(tx: Unit, event: Event) -> None:
+    tx.emit(event)
+
+
+def _refuse_to_issue(principal: Principal, lifetime: Lifetime) -> NoReturn:
+    raise PermissionError(f"only the module plugins gives out handles, and not even for {principal}")

@@ -5,7 +5,7 @@ least one of them, and `server.build_http` refuses to start with one that has no
 `admission.Admission`, before the guards run; a guard only confirms it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -74,8 +74,17 @@ def session_of(connection: Connection) -> Session:
     return session
 
 
+def offered_protocols(scope: Any) -> Sequence[str]:
+    """The subprotocols that a WebSocket's client offers; none for plain HTTP."""
+    offered: Sequence[str] = scope.get("subprotocols", ())
+    return offered
+
+
 def token_in(headers: Iterable[tuple[bytes, bytes]], subprotocols: Iterable[str] = ()) -> str | None:
-    """The bearer token of a request (RFC 6750, 2.1), or of a WebSocket's subprotocol `bearer.<token>`: a browser can set no header."""
+    """The bearer token of a request (RFC 6750, 2.1).
+
+    On a WebSocket also of the subprotocol `bearer.<token>`, since a browser can set no header there.
+    """
     for name, value in headers:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").partition(" ")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from vivesphere.kernel.errors import FieldError, InvalidInput
 
@@ -16,10 +16,10 @@ P = TypeVar("P")
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 
-PageLimit = Annotated[int, Parameter(query="limit", ge=1, le=MAX_LIMIT, description="How many items a page has at most.")]
+PageLimit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many items a page has at most.")]
 PageCursor = Annotated[
     str | None,
-    Parameter(query="cursor", max_length=1000, description="Where the page begins: `next_cursor` of the page before."),
+    QueryParameter(max_length=1000, description="Where the page begins: `next_cursor` of the page before."),
 ]
 
 

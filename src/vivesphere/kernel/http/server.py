@@ -1,0 +1,152 @@
+"""Builds the one HTTP application from the modules' records."""
+
+import asyncio
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import LitestarDeprecationWarning
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
+from litestar.types import Message, Scope
+
+from vivesphere.kernel.bus.handle import BusHandle
+from vivesphere.kernel.clock import Clock
+from vivesphere.kernel.errors import StartError
+from vivesphere.kernel.http.admission import BEGAN_KEY, MODULE_OPT, Admission, Nobody, rule_of
+from vivesphere.kernel.http.authentication import Authenticator
+from vivesphere.kernel.http.body import TypedRequest
+from vivesphere.kernel.http.headers import add_headers
+from vivesphere.kernel.http.health import health_routes
+from vivesphere.kernel.http.openapi import openapi_config
+from vivesphere.kernel.http.problems import answer
+from vivesphere.kernel.http.rate_limit import AnonymousLimit, HttpSettings
+from vivesphere.kernel.http.sockets import STOPPING
+from vivesphere.kernel.http.static import static_files
+from vivesphere.kernel.http.stream import Desk, stream_route
+from vivesphere.kernel.module import Module
+from vivesphere.kernel.permissions import Permissions
+from vivesphere.kernel.services import ServiceRegistry
+from vivesphere.kernel.settings import Settings
+from vivesphere.kernel.telemetry import Metrics
+
+TAKEN = {"body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"}
+"""Names of parameters that Litestar fills itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpKernel:
+    """What the kernel lends to HTTP. `bus` is a handle of `system`; `static` is where the built UI lies."""
+
+    bus: BusHandle
+    permissions: Permissions
+    services: ServiceRegistry
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    static: Path
+    version: str
+    stopping: asyncio.Event
+
+
+def build_http(modules: Sequence[Module], kernel: HttpKernel) -> Litestar:
+    """Every route of every module, behind one door. StartError for two things of one name, or a route nobody guards."""
+    _check_names(modules)
+    settings = kernel.settings.section("http", HttpSettings)
+    desk = Desk(kernel.bus, kernel.permissions, _authenticator(modules), kernel.clock, kernel.metrics)
+    with warnings.catch_warnings():
+        # Litestar 3 will want a marker on every parameter; pyproject keeps Litestar below 3, and a name says as much.
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        app = _app(modules, kernel, settings, desk)
+    _check_guarded(app)
+    return app
+
+
+def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, desk: Desk) -> Litestar:
+    limit = AnonymousLimit(settings.anonymous_per_minute, kernel.clock)
+    return Litestar(
+        route_handlers=[
+            *(_router(module) for module in modules if module.routes),
+            *health_routes(kernel.services, kernel.metrics.registry),
+            stream_route(desk),
+            static_files(kernel.static),
+        ],
+        middleware=[Admission(desk.authenticator, kernel.permissions, limit)],
+        exception_handlers={Exception: answer},
+        before_send=[add_headers, _counting(kernel)],
+        request_class=TypedRequest,
+        request_max_body_size=settings.max_body_bytes,
+        openapi_config=openapi_config(kernel.version),
+        state=State({STOPPING: kernel.stopping}),
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _router(module: Module) -> Router:
+    """Each module's routes take that module's own objects, and no other's."""
+    return Router(
+        path="/",
+        route_handlers=list(module.routes),
+        dependencies={name: Provide(_giving(thing), sync_to_thread=False) for name, thing in module.provides.items()},
+        opt={MODULE_OPT: module.name},
+    )
+
+
+def _giving(thing: object) -> Callable[[], Any]:
+    def give() -> Any:
+        return thing
+
+    return give
+
+
+def _check_names(modules: Sequence[Module]) -> None:
+    counted = Counter(name for module in modules for name in module.provides)
+    if wrong := sorted(name for name, count in counted.items() if count > 1 or name in TAKEN):
+        raise StartError(f"The name {wrong[0]!r} is provided by two modules, or is Litestar's own; give it another one.")
+
+
+def _authenticator(modules: Sequence[Module]) -> Authenticator:
+    found = [module.authenticator for module in modules if module.authenticator is not None]
+    if len(found) > 1:
+        raise StartError("Two modules want to say who is signed in; only one can.")
+    return found[0] if found else Nobody()
+
+
+def _check_guarded(app: Litestar) -> None:
+    """A route without a guard is an oversight, so it does not start. Litestar's own answers to OPTIONS have none."""
+    for path, handler in handlers(app):
+        if rule_of(handler) is None:
+            raise StartError(f"The route {path} ({handler.handler_name}) has no guard: say requires(…), signed_in or public.")
+
+
+def handlers(app: Litestar) -> Iterable[tuple[str, BaseRouteHandler]]:
+    """Every handler with its path, except Litestar's own answers to OPTIONS."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for method, (handler, _) in route.route_handler_map.items():
+                if method != "OPTIONS":
+                    yield route.path, handler
+        elif isinstance(route, WebSocketRoute | ASGIRoute):
+            yield route.path, route.route_handler
+
+
+def _counting(kernel: HttpKernel) -> Callable[[Message, Scope], Any]:
+    """A `before_send` hook: one count for each answer, and how long its first byte took."""
+    metrics = kernel.metrics
+
+    async def count(message: Message, scope: Scope) -> None:
+        if message["type"] == "http.response.start":
+            route = scope.get("path_template") or "unknown"
+            metrics.http_requests.labels(scope["method"], route, str(message["status"])).inc()  # type: ignore[typeddict-item]  # an http message has an http scope
+            if (began := scope["state"].get(BEGAN_KEY)) is not None:
+                metrics.http_seconds.observe(time.perf_counter() - began)
+
+    return count

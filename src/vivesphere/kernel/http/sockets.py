@@ -1,0 +1,77 @@
+"""What every WebSocket route does the same way: accept, be refused, and end when the server does."""
+
+import asyncio
+from typing import Any
+
+from litestar.connection import WebSocket
+from litestar.types import Message, Receive, Scope, Send
+
+from vivesphere.kernel.errors import Refusal
+from vivesphere.kernel.http.authentication import WEBSOCKET_PROTOCOL, Connection, offered_protocols
+
+GOING_AWAY = 1001
+FAILED = 1011
+APPLICATION = 4000
+"""Close codes 4000 to 4999 are the application's (RFC 6455, 7.4.2); ours are 4000 + the HTTP status of the refusal."""
+
+STOPPING = "stopping"
+
+Socket = WebSocket[Any, Any, Any]
+
+
+async def accept(socket: Socket) -> None:
+    """Accept, choosing our subprotocol if the client offered it; a browser closes the connection otherwise."""
+    offered = socket.scope["subprotocols"]
+    await socket.accept(subprotocols=WEBSOCKET_PROTOCOL if WEBSOCKET_PROTOCOL in offered else None)
+
+
+def stopping(connection: Connection) -> asyncio.Event:
+    """Set when the server stops. A WebSocket that does not watch it holds the server up."""
+    event: asyncio.Event = connection.app.state[STOPPING]
+    return event
+
+
+def close_code(error: Exception) -> tuple[int, str]:
+    """Code and reason that tell a client of an error."""
+    if isinstance(error, Refusal):
+        # A close frame holds 123 bytes of reason (RFC 6455, 5.5).
+        return APPLICATION + error.status, error.detail.encode()[:123].decode(errors="ignore")
+    return FAILED, "The server failed; its log says why."
+
+
+class Handshake:
+    """Stands between server and handler, and knows how far the connection has come."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._offered = offered_protocols(scope)
+        self._receive = receive
+        self._send = send
+        self._connected = False
+        self._accepted = False
+        self._closed = False
+
+    async def receive(self) -> Any:
+        message = await self._receive()
+        self._connected = True
+        self._closed = self._closed or message["type"] == "websocket.disconnect"
+        return message
+
+    async def send(self, message: Message) -> None:
+        self._accepted = self._accepted or message["type"] == "websocket.accept"
+        self._closed = self._closed or message["type"] == "websocket.close"
+        await self._send(message)
+
+    async def refuse(self, error: Exception) -> None:
+        """Close with what went wrong, unless the connection is closed.
+
+        A browser tells its page nothing of a refused handshake, so one that speaks our subprotocol is let in first, to read the
+        close code; any other client gets the handshake refused.
+        """
+        if not self._connected:
+            await self.receive()
+        if self._closed:
+            return
+        code, reason = close_code(error)
+        if not self._accepted and WEBSOCKET_PROTOCOL in self._offered:
+            await self.send({"type": "websocket.accept", "subprotocol": WEBSOCKET_PROTOCOL, "headers": []})
+        await self.send({"type": "websocket.close", "code": code, "reason": reason})

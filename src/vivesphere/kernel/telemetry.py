@@ -1,0 +1,147 @@
+"""What the process tells of itself: structured logs and Prometheus metrics."""
+
+import logging
+import sys
+from collections.abc import Iterable, MutableMapping
+from typing import Annotated, Any, Literal, TextIO
+
+import msgspec
+import structlog
+from msgspec import Meta
+from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from vivesphere.kernel.bus.bus import Bus
+from vivesphere.kernel.cause import current_cause
+from vivesphere.kernel.services import ServiceRegistry
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SECRET_WORDS = ("password", "token", "secret", "authorization", "master_key", "api_key")
+MASK = "***"
+_HEALTH = {"ok": 0, "degraded": 1, "failed": 2}
+
+
+_without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+"""Local variables hold passwords and tokens; structlog's own formatters print them."""
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section `log`."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least important lines that are written.")
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "console", "json"],
+        Meta(description="`auto` is for people on a terminal and JSON, one object a line, everywhere else."),
+    ] = "auto"
+
+
+def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
+    """Send every log line, the libraries' too, through structlog to `stream` (standard error)."""
+    out = stream or sys.stderr
+    for_people = settings.format == "console" or (settings.format == "auto" and out.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people),
+        add_cause,
+        mask_secrets,
+    ]
+    last: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        if for_people
+        else [structlog.processors.ExceptionRenderer(_without_locals), structlog.processors.JSONRenderer(serializer=_json)]
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.level.upper())
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    # httpx tells of every request at this level, with its URL; the effects gate records the same, masked.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def add_cause(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Adds the correlation id of what is being done, so that a line leads to its chain."""
+    cause = current_cause()
+    if cause is not None:
+        line.setdefault("correlation_id", cause.correlation_id)
+    return line
+
+
+def mask_secrets(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Masks values whose key sounds like a secret: the last net, not the first."""
+    for key in line:
+        if any(word in key.lower() for word in SECRET_WORDS):
+            line[key] = MASK
+    return line
+
+
+class Metrics:
+    """One registry for the process, and the counters of its edges. What others count themselves is read when asked."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.http_requests = Counter(
+            "vivesphere_http_requests", "Answered requests.", ["method", "route", "status"], registry=self.registry
+        )
+        self.http_seconds = Histogram(
+            "vivesphere_http_request_seconds", "From routing to the first byte.", buckets=SECONDS, registry=self.registry
+        )
+        self.stream_dropped = Counter(
+            "vivesphere_stream_dropped", "Events that slow WebSocket clients missed.", registry=self.registry
+        )
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def watch(self, bus: Bus, services: ServiceRegistry) -> None:
+        """Show the bus's own counts and each service's health."""
+        self.registry.register(KernelCollector(bus, services))
+
+
+class KernelCollector(Collector):
+    """Reads the kernel's counts at the moment of asking, so that counting costs the hot paths nothing."""
+
+    def __init__(self, bus: Bus, services: ServiceRegistry) -> None:
+        self._bus = bus
+        self._services = services
+
+    def collect(self) -> Iterable[Metric]:
+        counts = self._bus.statistics()
+        yield CounterMetricFamily("vivesphere_bus_events", "Events handed to the routes.", value=counts.published)
+        yield CounterMetricFamily("vivesphere_bus_requests", "Requests asked.", value=counts.requests)
+        yield CounterMetricFamily("vivesphere_bus_rate_limited", "Messages refused by rate.", value=counts.refused_by_rate)
+        yield CounterMetricFamily("vivesphere_bus_loops_broken", "Chains stopped at the hop limit.", value=counts.loops_broken)
+        depth = GaugeMetricFamily("vivesphere_bus_queue_depth", "Events waiting.", labels=["listener"])
+        dropped = CounterMetricFamily("vivesphere_bus_dropped", "Events dropped from full queues.", labels=["listener"])
+        by_name: dict[str, tuple[int, int]] = {}
+        for name, _pattern, waiting, _handled, lost, _failed in counts.subscriptions:
+            # The streams share one name; a metric must not have the same labels twice.
+            known = by_name.get(name, (0, 0))
+            by_name[name] = (known[0] + waiting, known[1] + lost)
+        for name, (waiting, lost) in by_name.items():
+            depth.add_metric([name], waiting)
+            dropped.add_metric([name], lost)
+        yield depth
+        yield dropped
+        health = GaugeMetricFamily("vivesphere_service_health", "0 ok, 1 degraded, 2 failed.", labels=["service"])
+        for name, state in self._services.health().items():
+            health.add_metric([name], _HEALTH[state.status])
+        yield health
+
+
+def _json(line: Any, **_options: Any) -> str:
+    return msgspec.json.encode(line, enc_hook=str).decode()

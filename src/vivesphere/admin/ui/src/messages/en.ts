@@ -81,7 +81,7 @@ export const en = {
     chatWith: (name: string) => `Chat with ${name}`,
     commandsWith: (prefix: string) => `Commands begin with ${prefix}`,
     addAccount: "Add account",
-    addAccountTo: (name: string) => `Add an account to ${name}`,
+    addAccountTo: (name: string) => `Add account to ${name}`,
     platform: "Platform",
     connect: "Save and connect",
     connected: (platform: string) => `The ${platform} account is being connected.`,
@@ -182,7 +182,8 @@ export const en = {
     dryRunHint: "Acts are recorded, not done.",
     run: "Run",
     result: "Result",
-    noResult: "Run the tool to see its result here.",
+    noResult: "Not run yet",
+    noResultHint: "Fill in the arguments and run the tool to see its result here.",
     ok: "Succeeded",
     failed: "Failed",
     took: (ms: number) => `in ${ms < 10 ? ms.toFixed(2) : Math.round(ms)} ms`,
@@ -275,7 +276,7 @@ export const en = {
     last: "last",
     never: "never",
     fire: "Fire now",
-    fireNamed: (name: string) => `Fire ${name} now`,
+    fireNamed: (name: string) => `Fire now: ${name}`,
     pause: "Pause",
     pauseNamed: (name: string) => `Pause ${name}`,
     resume: "Resume",
@@ -289,7 +290,7 @@ export const en = {
     outcomes: { started: "started", refused: "refused" },
     toRun: "See the run",
   },
-  lists: { more: "Show more", cancel: "Cancel", copy: "Copy", copied: "Copied" },
+  lists: { more: "Show more", cancel: "Cancel", close: "Close" },
 };
 
 export type Messages = typeof en;

@@ -56,7 +56,7 @@ function NewPlan({ opened, onClose }: { opened: boolean; onClose: () => void }) 
     }
   };
   return (
-    <Modal opened={opened} onClose={onClose} title={t.plans.new} size="lg" closeButtonProps={{ "aria-label": t.lists.cancel }}>
+    <Modal opened={opened} onClose={onClose} title={t.plans.new} size="lg" closeButtonProps={{ "aria-label": t.lists.close }}>
       <form onSubmit={submit}>
         <Stack gap="md">
           <TextInput name="name" label={t.plans.name} required data-autofocus />

@@ -47,7 +47,7 @@ function Workbench({ tool }: { tool: Tool }) {
       <ToolForm tool={tool} running={run.isPending} run={run.mutate} />
       <Stack className="surface" p="lg" gap="md" component="section" aria-live="polite" aria-label={t.tools.result}>
         <Title order={2}>{t.tools.result}</Title>
-        {run.isIdle && <EmptyState icon="tools" title={t.tools.result} hint={t.tools.noResult} />}
+        {run.isIdle && <EmptyState icon="tools" title={t.tools.noResult} hint={t.tools.noResultHint} />}
         {run.isError && <ErrorNotice problem={sentenceOf(run.error)} />}
         {run.data && <Result run={run.data} />}
       </Stack>

@@ -8,7 +8,7 @@ import { EmptyState } from "../parts/EmptyState";
 export function NotFound() {
   return (
     <Center mih="60vh" component="main">
-      <EmptyState icon="search" title={t.problems.notFound} hint={t.problems.notFoundHint}>
+      <EmptyState alone icon="search" title={t.problems.notFound} hint={t.problems.notFoundHint}>
         <ButtonLink to="/">
           {t.problems.home}
         </ButtonLink>
@@ -20,7 +20,7 @@ export function NotFound() {
 export function PageStumbled({ error }: { error: unknown }) {
   return (
     <Center mih="60vh" component="main">
-      <EmptyState icon="alert" title={t.problems.pageTitle} hint={sentenceOf(error)}>
+      <EmptyState alone icon="alert" title={t.problems.pageTitle} hint={sentenceOf(error)}>
         <Button onClick={() => location.reload()}>{t.problems.retry}</Button>
       </EmptyState>
     </Center>

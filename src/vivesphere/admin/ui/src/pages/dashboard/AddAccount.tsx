@@ -81,7 +81,7 @@ function AccountForm({ bot, platforms, onClose }: { bot: Bot; platforms: Platfor
 export function AddAccount({ bot, opened, onClose }: { bot: Bot; opened: boolean; onClose: () => void }) {
   const platforms = useQuery({ ...platformsQuery, enabled: opened });
   return (
-    <Modal opened={opened} onClose={onClose} title={t.bots.addAccountTo(bot.name)} closeButtonProps={{ "aria-label": t.lists.cancel }}>
+    <Modal opened={opened} onClose={onClose} title={t.bots.addAccountTo(bot.name)} closeButtonProps={{ "aria-label": t.lists.close }}>
       <Loaded query={platforms}>{(items) => <AccountForm bot={bot} platforms={items} onClose={onClose} />}</Loaded>
     </Modal>
   );

@@ -74,21 +74,16 @@ function BotCard({ bot }: { bot: Bot }) {
             </Text>
           </div>
         </Group>
-        <Group gap="xs" wrap="nowrap">
-          <Button variant="subtle" size="compact-sm" leftSection={<Icon name="plus" size={14} />} onClick={add.open}>
-            {t.bots.addAccount}
-          </Button>
-          <ButtonLink
-            to="/chat"
-            search={{ bot: bot.id }}
-            variant="light"
-            size="compact-md"
-            leftSection={<Icon name="chat" size={16} />}
-            aria-label={t.bots.chatWith(bot.name)}
-          >
-            {t.bots.chat}
-          </ButtonLink>
-        </Group>
+        <ButtonLink
+          to="/chat"
+          search={{ bot: bot.id }}
+          size="sm"
+          leftSection={<Icon name="chat" size={16} />}
+          aria-label={t.bots.chatWith(bot.name)}
+          style={{ flex: "none" }}
+        >
+          {t.bots.chat}
+        </ButtonLink>
       </Group>
       <div>
         {bot.accounts.map((account) => (
@@ -99,6 +94,17 @@ function BotCard({ bot }: { bot: Bot }) {
             {t.bots.noAccounts}
           </Text>
         )}
+        <Button
+          variant="subtle"
+          size="compact-sm"
+          mt={8}
+          ml={-8}
+          leftSection={<Icon name="plus" size={14} />}
+          onClick={add.open}
+          aria-label={t.bots.addAccountTo(bot.name)}
+        >
+          {t.bots.addAccount}
+        </Button>
       </div>
       <AddAccount bot={bot} opened={adding} onClose={add.close} />
     </Stack>
@@ -109,7 +115,7 @@ export function BotCards({ onCreate }: { onCreate: () => void }) {
   const bots = useQuery(botsQuery);
   return (
     <Stack component="section" gap="sm" aria-labelledby="bots-title">
-      <Title order={2} id="bots-title">
+      <Title order={2} id="bots-title" className="section-title">
         {t.dashboard.bots}
       </Title>
       <Loaded query={bots} skeleton={{ height: 150, rows: 2 }}>

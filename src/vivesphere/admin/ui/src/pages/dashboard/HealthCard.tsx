@@ -27,7 +27,7 @@ export function HealthCard() {
   const unwell = health.data?.filter((part) => part.status !== "ok").length ?? 0;
   return (
     <Stack component="section" gap="sm" aria-labelledby="health-title">
-      <Title order={2} id="health-title">
+      <Title order={2} id="health-title" className="section-title">
         {t.dashboard.health}
       </Title>
       <Loaded query={health} skeleton={{ height: 150, rows: 1 }}>

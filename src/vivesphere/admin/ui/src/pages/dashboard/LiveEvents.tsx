@@ -73,7 +73,7 @@ function EventList({ events, arrived, filtered }: { events: LiveEvent[]; arrived
   }
   if (events.length === 0) return <EmptyState icon="pulse" title={t.events.none} hint={t.events.noneHint} />;
   return (
-    <ul className="event-list" aria-label={t.events.title}>
+    <ul className="event-list events-window" aria-label={t.events.title}>
       {events.map((event) => (
         <EventRow key={event.id} event={event} fresh={fresh.has(event.id)} />
       ))}
@@ -94,7 +94,7 @@ export function LiveEvents() {
     <Stack component="section" gap="sm" aria-labelledby="events-title">
       <Group justify="space-between">
         <Group gap="sm">
-          <Title order={2} id="events-title">
+          <Title order={2} id="events-title" className="section-title">
             {t.events.title}
           </Title>
           <Text size="xs" c="dimmed" role="status" component="span">

@@ -18,7 +18,7 @@ export function NewBot({ opened, onClose }: { opened: boolean; onClose: () => vo
     create.mutate({ name: String(fields.get("name")).trim(), prefix: String(fields.get("prefix")).trim() });
   };
   return (
-    <Modal opened={opened} onClose={onClose} title={t.bots.new} closeButtonProps={{ "aria-label": t.lists.cancel }}>
+    <Modal opened={opened} onClose={onClose} title={t.bots.new} closeButtonProps={{ "aria-label": t.lists.close }}>
       <form onSubmit={submit}>
         <Stack gap="md">
           <TextInput name="name" label={t.bots.name} description={t.bots.nameHint} required maxLength={64} data-autofocus />

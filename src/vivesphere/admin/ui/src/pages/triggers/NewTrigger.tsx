@@ -33,7 +33,7 @@ export function NewTrigger({ opened, onClose }: { opened: boolean; onClose: () =
   const choices = (plans.data ?? []).map(({ id, name }) => ({ value: id, label: name }));
   const empty = plans.isSuccess && choices.length === 0;
   return (
-    <Modal opened={opened} onClose={onClose} title={t.triggers.new} closeButtonProps={{ "aria-label": t.lists.cancel }}>
+    <Modal opened={opened} onClose={onClose} title={t.triggers.new} closeButtonProps={{ "aria-label": t.lists.close }}>
       <form onSubmit={submit}>
         <Stack gap="md">
           <TextInput name="name" label={t.triggers.name} required data-autofocus />

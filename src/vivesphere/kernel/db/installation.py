@@ -4,9 +4,10 @@ import sqlalchemy as sa
 
 from vivesphere.kernel.bus.messages import JSON
 from vivesphere.kernel.db.models import Installation
+from vivesphere.kernel.db.schema import table_of
 from vivesphere.kernel.db.unit import Unit
 
-facts = sa.inspect(Installation).local_table
+facts = table_of(Installation)
 
 _READ = sa.select(facts.c.value).where(facts.c.key == sa.bindparam("name"))
 _DELETE = sa.delete(facts).where(facts.c.key == sa.bindparam("name"))

@@ -1,0 +1,157 @@
+"""One SQLite connection, whom it serves now, and the statements that only the kernel may speak."""
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from vivesphere.kernel import principals
+from vivesphere.kernel.db.access import AccessPolicy
+from vivesphere.kernel.db.authorizer import KERNEL_SAVEPOINT, Authorizer
+from vivesphere.kernel.db.event_rows import INSERT, LAST_SEQ, LogRow
+from vivesphere.kernel.principals import SYSTEM, Principal
+
+BUSY_SECONDS = 5.0
+"""How long to wait for a lock that another process holds, such as a person's sqlite3 shell."""
+
+GUEST_SECONDS = 2.0
+"""How long one unit of a plugin may compute in the database."""
+
+_GUEST_STEPS = 10_000
+_GUEST_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 16 * 1024 * 1024,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
+    sqlite3.SQLITE_LIMIT_COLUMN: 200,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
+    sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 50,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 500,
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 1000,
+}
+_PRAGMAS = (
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA journal_size_limit=67108864",
+)
+
+
+def connect_raw(file: Path) -> sqlite3.Connection:
+    """A connection that begins no transaction by itself. It is lent from thread to thread, one at a time."""
+    raw = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    for pragma in _PRAGMAS:
+        raw.execute(pragma)
+    raw.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    return raw
+
+
+def make_engine(file: Path) -> sa.Engine:
+    """The engine whose connections the database threads hold for good; they share its cache of compiled statements.
+
+    Parameters stay out of error messages: they may be secrets.
+    """
+    return sa.create_engine("sqlite+pysqlite://", creator=lambda: connect_raw(file), poolclass=NullPool, hide_parameters=True)
+
+
+class Connection:
+    """A connection under a principal's authorizer. SQLAlchemy executes on it, but begins and ends nothing: the kernel does."""
+
+    def __init__(self, engine: sa.Engine, *, query_only: bool = False) -> None:
+        self.core = engine.connect()
+        raw = self.core.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - narrows the type; the engine is made above
+        self.raw = raw
+        # Seen from SQLAlchemy there is one transaction that never ends, so that it never rolls back on an error.
+        self.core.begin()
+        if query_only:
+            raw.execute("PRAGMA query_only=ON")
+        # A statement in sqlite3's cache is not asked about again. The mark makes the kernel's statements unguessable, so that
+        # no rule can run one of them out of the cache.
+        mark = secrets.token_hex(8)
+        savepoint = f"{KERNEL_SAVEPOINT}_{mark}"
+        self._begin = f"BEGIN /*{mark}*/"
+        self._begin_immediate = f"BEGIN IMMEDIATE /*{mark}*/"
+        self._commit = f"COMMIT /*{mark}*/"
+        self._rollback = f"ROLLBACK /*{mark}*/"
+        self._savepoint = f"SAVEPOINT {savepoint}"
+        self._release = f"RELEASE {savepoint}"
+        self._rollback_to = f"ROLLBACK TO {savepoint}"
+        self._deadline = 0.0
+        self.authorizer = Authorizer(SYSTEM, AccessPolicy((), 0))
+
+    def serve(self, principal: Principal, policy: AccessPolicy) -> None:
+        """Let the principal speak. Nothing happens if it already does, under this policy."""
+        authorizer = self.authorizer
+        if authorizer.principal != principal or authorizer.policy is not policy:
+            self.authorizer = Authorizer(principal, policy)
+            self.raw.set_authorizer(self.authorizer)
+
+    def limit(self) -> None:
+        """For strangers: no huge values, no huge statements, and an end to what runs too long."""
+        for limit, value in _GUEST_LIMITS.items():
+            self.raw.setlimit(limit, value)
+        self.raw.set_progress_handler(self._out_of_time, _GUEST_STEPS)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.raw.in_transaction
+
+    def begin(self) -> None:
+        """A read's snapshot: everything it reads is of one moment."""
+        self._deadline = time.monotonic() + GUEST_SECONDS
+        self._speak(self._begin)
+
+    def begin_immediate(self) -> None:
+        self._deadline = time.monotonic() + GUEST_SECONDS
+        self._speak(self._begin_immediate)
+
+    def commit(self) -> None:
+        self._speak(self._commit)
+
+    def rollback(self) -> None:
+        """Give up whatever is open; nothing, if SQLite already did."""
+        if self.raw.in_transaction:
+            self._speak(self._rollback)
+
+    def savepoint(self) -> None:
+        self._speak(self._savepoint)
+
+    def release(self) -> None:
+        self._speak(self._release)
+
+    def rollback_to(self) -> None:
+        self._speak(self._rollback_to)
+
+    def append(self, rows: Sequence[LogRow]) -> int:
+        """Write rows of the event log, as whoever is served; the `seq` of the last of them."""
+        self.raw.executemany(INSERT, rows)
+        last: int = self.raw.execute(LAST_SEQ).fetchone()[0]
+        return last
+
+    def close(self) -> None:
+        self.raw.set_progress_handler(None, 0)
+        self.raw.set_authorizer(None)
+        self.core.close()
+
+    def _speak(self, statement: str) -> None:
+        self.authorizer.kernel_speaks = True
+        try:
+            self.raw.execute(statement)
+        finally:
+            self.authorizer.kernel_speaks = False
+
+    def _out_of_time(self) -> bool:
+        return time.monotonic() > self._deadline
+
+
+def is_guest(principal: Principal) -> bool:
+    """Whether the principal's code is not ours: its statements run under limits, and never in a group with others."""
+    return principals.kind(principal) == "plugin"
+
+
+Connect = Callable[[], Connection]

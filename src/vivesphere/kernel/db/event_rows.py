@@ -1,0 +1,53 @@
+"""Events as rows of the log: encoded where they are emitted, numbered once they are written."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from vivesphere.kernel.bus.messages import Envelope, Event
+from vivesphere.kernel.db.types import to_microseconds
+
+MASK = "***"
+
+LogRow = tuple[str, str, int, str, str, str, str, str, str | None, int, str]
+"""One event as the columns of `INSERT`, encoded."""
+
+# Text, not a Core construct: recording is the hottest statement of the house, and compiling costs more than SQLite does.
+INSERT = (
+    "INSERT INTO event_log (id, topic, time, source, actor, project, mode, correlation_id, causation_id, hop, payload) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+LAST_SEQ = "SELECT last_insert_rowid()"
+
+
+def row_of(envelope: Envelope[Any]) -> LogRow:
+    """The event as it is written. Raises TypeError if msgspec cannot write the payload as JSON."""
+    cause = envelope.cause
+    return (
+        envelope.id,
+        envelope.topic,
+        to_microseconds(envelope.time),
+        cause.source,
+        cause.actor,
+        cause.project,
+        cause.mode.value,
+        cause.correlation_id,
+        cause.causation_id,
+        cause.hop,
+        payload_json(envelope.payload),
+    )
+
+
+def payload_json(event: Event) -> str:
+    """The payload as JSON, the fields its contract calls secret masked."""
+    if not event.secret:
+        return msgspec.json.encode(event).decode()
+    plain = msgspec.to_builtins(event)
+    return msgspec.json.encode(plain | {name: MASK for name in event.secret if name in plain}).decode()
+
+
+def number(envelopes: Sequence[Envelope[Any]], last: int) -> tuple[Envelope[Any], ...]:
+    """The same events, each with its `seq`. AUTOINCREMENT in one transaction of the one writer leaves no gaps before `last`."""
+    first = last - len(envelopes) + 1
+    return tuple(msgspec.structs.replace(envelope, seq=first + place) for place, envelope in enumerate(envelopes))

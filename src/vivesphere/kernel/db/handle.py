@@ -1,0 +1,114 @@
+"""The database as the rest of the house sees it: handles bound to principals, rules run as units of work."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from vivesphere.kernel.cause import cause_for
+from vivesphere.kernel.clock import Clock
+from vivesphere.kernel.db import table_records
+from vivesphere.kernel.db.access import AccessPolicy, CurrentAccess, TableDescription
+from vivesphere.kernel.db.connection import Connection, make_engine
+from vivesphere.kernel.db.readers import Readers
+from vivesphere.kernel.db.unit import Unit
+from vivesphere.kernel.db.work import Hooks, Work
+from vivesphere.kernel.db.writer import Writer
+from vivesphere.kernel.errors import StartError
+from vivesphere.kernel.principals import SYSTEM, Principal
+
+__all__ = ["Database", "DatabaseFigures", "DatabaseHandle", "Unit"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class DatabaseFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts since the start, for `/metrics`. `units` written in `groups` commits; `refused` by the table ACL."""
+
+    groups: int
+    units: int
+    refused: int
+    read_connections: int
+
+
+class DatabaseHandle:
+    """The database for one principal: it can do nothing under another name."""
+
+    __slots__ = ("_loop", "_readers", "_writer", "principal")
+
+    def __init__(self, principal: Principal, readers: Readers, writer: Writer, loop: asyncio.AbstractEventLoop) -> None:
+        self.principal = principal
+        self._readers = readers
+        self._writer = writer
+        self._loop = loop
+
+    async def read(self, rule: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the rule on one snapshot. It can write and emit nothing."""
+        result: R = await self._readers.read(self._work(rule, args, kwargs))
+        return result
+
+    async def write(self, rule: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the rule as a unit of work; returns when its commit is on disk. The rule may run twice (I6).
+
+        Under a cause in shadow mode the rule's writes and events are given up and its result returned. The kernel's own handle
+        is exempt: what it writes there is the record of what was pretended.
+        """
+        result: R = await self._writer.write(self._work(rule, args, kwargs))
+        return result
+
+    def _work(self, rule: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Work:
+        # The cause is taken here, on the loop: the database threads do not see the caller's context.
+        return Work(self.principal, cause_for(self.principal), self._loop.create_future(), rule=rule, args=args, kwargs=kwargs)
+
+
+class Database:
+    """One migrated SQLite file, its readers and its writer. Lives on one loop. `access` says which tables are whose."""
+
+    def __init__(self, file: Path, access: CurrentAccess, clock: Clock) -> None:
+        self.access = access
+        self.hooks = Hooks()
+        self._loop = asyncio.get_running_loop()
+        engine = make_engine(file)
+        self._readers = Readers(lambda: Connection(engine, query_only=True), access, self.hooks, clock.now, self._loop)
+        self._writer = Writer(lambda: Connection(engine), access, self.hooks, clock.now, self._loop)
+
+    @classmethod
+    async def open(cls, file: Path, *, clock: Clock) -> "Database":
+        """Open a file that `migrate` has brought up to date. Install the `hooks` before the first unit that emits."""
+        return cls(file, CurrentAccess(AccessPolicy(await asyncio.to_thread(_known_tables, file))), clock)
+
+    def handle(self, principal: Principal) -> DatabaseHandle:
+        """The one way to the database. Whoever gives it out decides who its holder is."""
+        return DatabaseHandle(principal, self._readers, self._writer, self._loop)
+
+    async def refresh_access(self) -> None:
+        """Put the present `table_metadata` in force, after tables have come, gone, or changed hands."""
+        self.access.replace(await self.handle(SYSTEM).read(table_records.known_tables))
+
+    def figures(self) -> DatabaseFigures:
+        return DatabaseFigures(
+            groups=self._writer.groups,
+            units=self._writer.units,
+            refused=self.hooks.refused,
+            read_connections=self._readers.pool.size,
+        )
+
+    async def close(self) -> None:
+        """Refuse new work, finish what waits, and close. The writer is last: it leaves the file without a log beside it."""
+        await self._readers.close()
+        await self._writer.close()
+
+
+def _known_tables(file: Path) -> tuple[TableDescription, ...]:
+    engine = make_engine(file)
+    try:
+        with engine.connect() as connection:
+            return table_records.known_tables(connection)
+    except sa.exc.DBAPIError as error:
+        raise StartError(
+            f"{file} is not a database of ViveSphere ({error.orig}); name another one in VIVESPHERE_DATABASE_URL."
+        ) from error

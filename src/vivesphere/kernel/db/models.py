@@ -1,0 +1,76 @@
+"""The kernel's own tables. Their owner is `system`."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vivesphere.kernel.db.schema import Model
+from vivesphere.kernel.db.types import Id, Json
+
+
+class TableMetadata(Model):
+    """Which tables there are, and whose. A table that does not stand here is refused to everyone."""
+
+    __tablename__ = "table_metadata"
+
+    table_name: Mapped[str] = mapped_column(sa.String(63), primary_key=True)
+    access_level: Mapped[str] = mapped_column(sa.String(9))
+    owner_id: Mapped[str] = mapped_column(sa.String(100))
+    schema_definition: Mapped[Any] = mapped_column(Json)
+    is_system: Mapped[bool]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (sa.CheckConstraint("access_level IN ('locked', 'protected', 'user')", name="access_level"),)
+
+
+class LoggedEvent(Model):
+    """One recorded event. AUTOINCREMENT, so that a `seq` is never given twice, whatever retention deletes."""
+
+    __tablename__ = "event_log"
+
+    seq: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
+    id: Mapped[str] = mapped_column(Id, unique=True)
+    topic: Mapped[str] = mapped_column(sa.String(255))
+    time: Mapped[datetime]
+    source: Mapped[str] = mapped_column(sa.String(200))
+    actor: Mapped[str] = mapped_column(sa.String(200))
+    project: Mapped[str] = mapped_column(sa.String(100))
+    mode: Mapped[str] = mapped_column(sa.String(6))
+    correlation_id: Mapped[str] = mapped_column(sa.String(64), index=True)
+    causation_id: Mapped[str | None] = mapped_column(sa.String(64))
+    hop: Mapped[int]
+    payload: Mapped[Any] = mapped_column(Json)
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class Effect(Model):
+    """One act on the outside world: intended before it is tried, then what became of it."""
+
+    __tablename__ = "effects"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(100))
+    target: Mapped[str] = mapped_column(sa.Text)
+    source: Mapped[str] = mapped_column(sa.String(200))
+    actor: Mapped[str] = mapped_column(sa.String(200))
+    project: Mapped[str] = mapped_column(sa.String(100))
+    correlation_id: Mapped[str] = mapped_column(sa.String(64), index=True)
+    payload: Mapped[Any | None] = mapped_column(Json)
+    idempotency_key: Mapped[str | None] = mapped_column(sa.String(255), unique=True)
+    status: Mapped[str] = mapped_column(sa.String(8), index=True)
+    result: Mapped[Any | None] = mapped_column(Json)
+    detail: Mapped[str] = mapped_column(sa.Text)
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class Installation(Model):
+    """What this one installation is: single facts by name, such as its id and whether its first start is done."""
+
+    __tablename__ = "installation"
+
+    key: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
+    value: Mapped[Any] = mapped_column(Json)

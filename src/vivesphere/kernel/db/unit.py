@@ -1,0 +1,163 @@
+"""The unit of work, `tx`: one transaction of one principal, with the cause it acts under."""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from vivesphere.kernel.bus.errors import HopLimitExceeded, PayloadInvalid
+from vivesphere.kernel.bus.messages import Envelope, Event
+from vivesphere.kernel.cause import HOP_LIMIT, Cause
+from vivesphere.kernel.db.authorizer import Authorizer
+from vivesphere.kernel.db.connection import Connection
+from vivesphere.kernel.db.errors import (
+    AccessDenied,
+    ConstraintViolated,
+    DatabaseError,
+    DatabaseUnavailable,
+    ReadOnly,
+    StatementFailed,
+    TransactionLost,
+    UnitClosed,
+)
+from vivesphere.kernel.db.event_rows import LogRow, row_of
+from vivesphere.kernel.events import TableAccessDenied
+from vivesphere.kernel.ids import new_id
+from vivesphere.kernel.principals import Principal
+
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Staged = tuple[Envelope[Any], LogRow | None]
+"""An event that waits for the commit, and its row if it is durable."""
+
+_OUT_OF_ORDER = frozenset(
+    {
+        *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_READONLY),
+    }
+)
+
+
+class EventCheck(Protocol):
+    """What the bus says about a kind of event before one is staged: raises PayloadInvalid, TopicInvalid or NotPermitted.
+
+    Called on a database thread.
+    """
+
+    def __call__(self, principal: Principal, event_type: type[Event]) -> None: ...
+
+
+class Unit:
+    """Lives on a database thread, from the first line of its rule to the last. `cause` is who acts, for whom, and why.
+
+    `staged` and `reports` are for the kernel: the events that leave after the commit, and the tables that were refused.
+    `lost` says that a statement ended the whole transaction; `looped` names the event at which a chain of causes was cut.
+    """
+
+    __slots__ = ("_check", "_connection", "_now", "_results", "cause", "looped", "lost", "reports", "staged", "writable")
+
+    def __init__(
+        self, connection: Connection, cause: Cause, *, now: Callable[[], datetime], check: EventCheck, writable: bool
+    ) -> None:
+        self.cause = cause
+        self.writable = writable
+        self.lost = False
+        self.looped: str | None = None
+        self.staged: list[Staged] = []
+        self.reports: list[Event] = []
+        self._connection: Connection | None = connection
+        self._now = now
+        self._check = check
+        self._results: list[sa.CursorResult[Any]] = []
+
+    def execute(self, statement: sa.Executable, parameters: Parameters | None = None) -> sa.CursorResult[Any]:
+        """Run one statement.
+
+        Raises AccessDenied, StatementFailed, ReadOnly, TransactionLost or DatabaseUnavailable, and SQLAlchemy's IntegrityError,
+        which a repository turns into its module's own Conflict.
+        """
+        connection = self._open()
+        try:
+            result = connection.core.execute(statement, parameters)
+        except sa.exc.DBAPIError as error:
+            raise self._explained(connection, error) from error
+        if result.returns_rows:
+            self._results.append(result)
+        return result
+
+    def emit(self, event: Event) -> None:
+        """Report a fact. It leaves after the commit; a durable one is in the event log in the same commit.
+
+        Raises PayloadInvalid, NotPermitted, HopLimitExceeded, or ReadOnly in a read.
+        """
+        connection = self._open()
+        if not self.writable:
+            raise ReadOnly("a read emits nothing: use db.write")
+        if not isinstance(event, Event) or not event.topic:
+            raise PayloadInvalid(f"{type(event).__name__} is not an event with a topic")
+        if self.cause.hop >= HOP_LIMIT:
+            self.looped = event.topic
+            raise HopLimitExceeded(f"{event.topic}: the chain of causes has {self.cause.hop} hops and goes no further")
+        self._check(connection.authorizer.principal, type(event))
+        envelope = Envelope(id=new_id(), topic=event.topic, time=self._now(), cause=self.cause, payload=event)
+        self.staged.append((envelope, row_of(envelope) if event.durable else None))
+
+    def now(self) -> datetime:
+        """The time, by the server's clock."""
+        return self._now()
+
+    def append(self, rows: Sequence[LogRow]) -> int:
+        """Write rows of the event log, which only `system` may; the `seq` of the last."""
+        connection = self._open()
+        try:
+            return connection.append(rows)
+        except sqlite3.Error as error:
+            raise self._meaning(connection, error) from error
+
+    def close(self) -> None:
+        """The rule has returned. A result it left half read would keep the snapshot open, so it is closed too."""
+        for result in self._results:
+            result.close()
+        self._results.clear()
+        self._connection = None
+
+    def left_with(self, error: sa.exc.DBAPIError) -> Exception:
+        """A driver's error left the rule: one met while rows were fetched, or a constraint that no repository translated."""
+        explained = self._explained(self._open(), error)
+        return ConstraintViolated(str(error.orig)) if explained is error else explained
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            raise UnitClosed("the unit of work is over: return what you need from the rule")
+        if self.lost:
+            raise TransactionLost("an earlier statement ended the transaction")
+        return self._connection
+
+    def _explained(self, connection: Connection, error: sa.exc.DBAPIError) -> Exception:
+        explained = self._meaning(connection, error.orig)
+        return error if isinstance(explained, ConstraintViolated) else explained
+
+    def _meaning(self, connection: Connection, error: BaseException | None) -> DatabaseError:
+        self.lost = not connection.in_transaction
+        # The primary result code, https://www.sqlite.org/rescode.html. What Python itself refuses has none.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code == sqlite3.SQLITE_AUTH:
+            return self._denied(connection.authorizer)
+        if code == sqlite3.SQLITE_READONLY and not self.writable:
+            return ReadOnly("a read writes nothing: use db.write")
+        return meaning(error, code)
+
+    def _denied(self, authorizer: Authorizer) -> AccessDenied:
+        action, table = authorizer.refusal
+        self.reports.append(TableAccessDenied(principal=authorizer.principal, action=action, table=table))
+        return AccessDenied(authorizer.principal, action, table)
+
+
+def meaning(error: BaseException | None, code: int) -> DatabaseError:
+    """One of our errors for an SQLite error of that primary result code."""
+    if code in _OUT_OF_ORDER:
+        return DatabaseUnavailable(f"the database cannot do this now: {error}")
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return ConstraintViolated(str(error))
+    return StatementFailed(str(error))

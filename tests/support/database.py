@@ -1,0 +1,71 @@
+"""A real database file for the tests of one part: the tables are made from the models, the rest is as in the server."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tests.support.clock import FakeClock
+from vivesphere.kernel import principals
+from vivesphere.kernel.clock import Clock
+from vivesphere.kernel.db import models as kernel_models
+from vivesphere.kernel.db.access import TableDescription
+from vivesphere.kernel.db.connection import make_engine
+from vivesphere.kernel.db.handle import Database
+from vivesphere.kernel.db.schema import Model
+from vivesphere.kernel.db.table_records import columns_of, describe_core, register
+from vivesphere.kernel.principals import SYSTEM, Principal
+
+_KERNEL = (kernel_models.TableMetadata, kernel_models.LoggedEvent, kernel_models.Effect, kernel_models.Installation)
+
+
+@asynccontextmanager
+async def open_database(
+    tmp_path: Path,
+    *,
+    models: Sequence[type[Model]] | None = None,
+    extra: Mapping[sa.Table, Principal] | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[Database]:
+    """The kernel's tables and those of `models`; without `models`, of every module that has any.
+
+    `extra` are tables of the test's own, on a metadata of their own, with their owner: a plugin's are `protected`.
+    """
+    clock = clock or FakeClock()
+    file = tmp_path / "vivesphere.db"
+    sqlite3.connect(file).execute("PRAGMA journal_mode=WAL").connection.close()
+    owners = _owners(models)
+    extra = extra or {}
+    tables = [Model.metadata.tables[name] for name in owners]
+    wanted = (*describe_core(Model.metadata, owners), *(_own(table, owner) for table, owner in extra.items()))
+    engine = make_engine(file)
+    with engine.begin() as connection:
+        Model.metadata.create_all(connection, tables=tables)
+        for table in extra:
+            table.create(connection)
+        register(connection, wanted, clock.now())
+    database = await Database.open(file, clock=clock)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _owners(models: Sequence[type[Model]] | None) -> dict[str, Principal]:
+    if models is None:
+        from vivesphere import tables  # imports every module; a test of one module must not need the others
+
+        return dict(tables.owners())
+    return {model.__tablename__: SYSTEM for model in _KERNEL} | {model.__tablename__: _owner(model) for model in models}
+
+
+def _owner(model: type[Model]) -> Principal:
+    parts = model.__module__.split(".")
+    return principals.module(parts[2]) if parts[:2] == ["vivesphere", "modules"] else SYSTEM
+
+
+def _own(table: sa.Table, owner: Principal) -> TableDescription:
+    level = "protected" if principals.kind(owner) == "plugin" else "locked"
+    return TableDescription(name=str(table.name), access_level=level, owner=owner, is_system=False, columns=columns_of(table))

@@ -1,4 +1,4 @@
-"""A real IRC server from the PyPI package `irc`, in a process of its own, and an independent client: another person in the channel."""
+"""A real IRC server (PyPI package `irc`) in a process of its own, and an independent client: another person in the channel."""
 
 import asyncio
 import os

@@ -8,16 +8,16 @@ import sqlalchemy as sa
 
 from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db.handle import Unit
-from vivesphere.kernel.db.schema import Model
+from vivesphere.kernel.db.schema import table_of
 from vivesphere.modules.bots.connectors import webchat
 from vivesphere.modules.bots.errors import BotExists
 from vivesphere.modules.bots.models import AccountRow, BotRow, ChatMessageRow, OutboxRow
 from vivesphere.modules.bots.records import AccountRecord, BotRecord, MessageQuery, MessageRecord, OutboxRecord
 
-_bots = Model.metadata.tables[BotRow.__tablename__]
-_accounts = Model.metadata.tables[AccountRow.__tablename__]
-_messages = Model.metadata.tables[ChatMessageRow.__tablename__]
-_outbox = Model.metadata.tables[OutboxRow.__tablename__]
+_bots = table_of(BotRow)
+_accounts = table_of(AccountRow)
+_messages = table_of(ChatMessageRow)
+_outbox = table_of(OutboxRow)
 
 _BOT = sa.select(_bots).where(_bots.c.id == sa.bindparam("bot_id"), _bots.c.project == sa.bindparam("project"))
 _BOT_BY_NAME = sa.select(_bots).where(_bots.c.name == sa.bindparam("name"), _bots.c.project == sa.bindparam("project"))

@@ -11,8 +11,10 @@ from vivesphere.modules.bots.accounts import AccountState
 from vivesphere.modules.bots.connectors.connector import Platform
 from vivesphere.modules.bots.records import AccountRecord, BotRecord, Direction, MessageRecord, MessageStatus
 
-BotName = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,38}[^\s\x00-\x1f\x7f])?$", examples=["Vivi"])]
-Prefix = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7fA-Za-z0-9]{1,5}$", examples=["!"])]
+BotName = Annotated[
+    str, Meta(pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,38}[^\s\x00-\x1f\x7f])?$(?!\n)", examples=["Vivi"])
+]
+Prefix = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7fA-Za-z0-9]{1,5}$(?!\n)", examples=["!"])]
 StateOf = Callable[[str], AccountState]
 
 

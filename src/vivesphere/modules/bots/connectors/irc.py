@@ -41,17 +41,17 @@ SILENCE_SECONDS = 90.0
 REGAIN_SECONDS = 60.0
 GOODBYE_SECONDS = 1.0
 
-_NICK = r"^[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}$"
-_USERNAME = r"^[^\s@!:\x00][^\s@!\x00]{0,9}$"
-_ONE_LINE = r"^[^\r\n\x00]{1,120}$"
-_CHANNEL = r"^[#&+!][^\s,\x07\x00]{1,49}( [^\s,\x00:][^\s,\x00]{0,49})?$"
+_NICK = r"^[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}$(?!\n)"
+_USERNAME = r"^[^\s@!:\x00][^\s@!\x00]{0,9}$(?!\n)"
+_ONE_LINE = r"^[^\r\n\x00]{1,120}$(?!\n)"
+_CHANNEL = r"^[#&+!][^\s,\x07\x00]{1,49}( [^\s,\x00:][^\s,\x00]{0,49})?$(?!\n)"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class IrcConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An IRC login. A channel may be followed by a space and its key. A password (SASL PLAIN) needs `sasl_username`."""
 
-    host: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}$", description="Server, such as irc.libera.chat")]
+    host: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}$(?!\n)", description="Server, such as irc.libera.chat")]
     nick: Annotated[str, msgspec.Meta(pattern=_NICK, description="Name in the network")]
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 6697
     tls: bool = True
@@ -59,7 +59,7 @@ class IrcConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     username: Annotated[str, msgspec.Meta(pattern=_USERNAME)] = "vivesphere"
     realname: Annotated[str, msgspec.Meta(pattern=_ONE_LINE)] = "a ViveSphere bot"
     channels: Annotated[tuple[Annotated[str, msgspec.Meta(pattern=_CHANNEL)], ...], msgspec.Meta(max_length=50)] = ()
-    sasl_username: Annotated[str, msgspec.Meta(pattern=r"^[^\s\x00]{1,100}$")] | None = None
+    sasl_username: Annotated[str, msgspec.Meta(pattern=r"^[^\s\x00]{1,100}$(?!\n)")] | None = None
     flood_burst: Annotated[int, msgspec.Meta(ge=1, le=20, description="Lines that may be sent at once")] = 4
     flood_interval: Annotated[float, msgspec.Meta(gt=0, le=60, description="Seconds between lines after that")] = 2.0
     max_lines: Annotated[int, msgspec.Meta(ge=1, le=200, description="Lines of one message; the rest is left out")] = 20

@@ -18,9 +18,26 @@ ROOMS = {
     "models",
     "schemas",
     "errors",
+    "settings",  # the section of settings the module reads
 }
 
-SPECIAL_ROOMS: dict[str, dict[str, str]] = {}
+SPECIAL_ROOMS: dict[str, dict[str, str]] = {
+    "bots": {
+        "accounts": "the accounts that run in this process: objects with connections, neither rows nor requests",
+        "backoff": "how long to wait before connecting again: a formula of the protocols, not of one use case",
+        "chat": "the WebSockets of the web chat: an edge that stays open, unlike a controller's request",
+        "connectors": "one file a platform, each knowing its protocol and nothing of bots",
+        "lanes": "order within a conversation and progress beside it: concurrency, apart from what is done in it",
+        "loop_guard": "stops two machines from talking to each other: memory of a while, not in the database",
+        "outbox": "sends what is queued while an account is connected: a loop, not a use case",
+        "records": "the structs that rules return",
+        "router": "from text to an invocation: pure functions",
+    },
+    "plans": {
+        "engine": "what carries runs out: the graph, expressions, the journal and the executor",
+        "presentation": "the journal laid over the definition, as people see a run",
+    },
+}
 """What a module has beside the usual rooms, and why it is none of them."""
 
 MODULE_FOLDERS = sorted(path for path in MODULES.iterdir() if path.is_dir() and path.name != "__pycache__")

@@ -17,7 +17,7 @@ class Running:
         self._started = started
 
     def context(self, module: str) -> ModuleContext:
-        return self._started.modules[module][1]
+        return next(context for _, context in self._started.modules if context.name == module)
 
 
 @asynccontextmanager

@@ -41,10 +41,10 @@ class Peer:
                 self.asked.append(asked)
                 answer = self.answers.get(path.partition("?")[0], b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
                 message = answer if isinstance(answer, bytes) else await answer(asked)
-                if not message:
-                    break
                 writer.write(message)
                 await writer.drain()
+                if not message or b"\r\nConnection: close\r\n" in message:
+                    break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client is done
         finally:

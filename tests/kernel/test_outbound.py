@@ -258,7 +258,7 @@ async def test_an_act_whose_answer_never_came_may_have_happened(peer: Peer, clie
     peer.answers["/"] = b""
     with pytest.raises(ExchangeBroken):
         await client.act(post(peer.url("/")), OWN)
-    peer.answers["/cut"] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"
+    peer.answers["/cut"] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 100\r\n\r\nshort"
     peer.answers["/garbage"] = b"what?\r\n\r\n"
     for path in ("/cut", "/garbage"):
         with pytest.raises(ExchangeBroken):

@@ -1,0 +1,1 @@
+"""Settings: shows every setting with its value, where the value comes from, and what it means."""

@@ -1,0 +1,1 @@
+"""Plans: versioned definitions of steps, their runs, and the journal that carries a run through a crash."""

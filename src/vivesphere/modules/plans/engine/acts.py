@@ -1,0 +1,104 @@
+"""What a step does to the world, and what is known of it afterwards."""
+
+import msgspec
+import structlog
+
+from vivesphere.contracts.bots import MessageQueued, MessageRefused, SendMessage
+from vivesphere.contracts.tools import DescribeTool, RunTool, ToolDeclaration, ToolFailed, ToolRefused, ToolResult
+from vivesphere.kernel.bus.errors import (
+    HopLimitExceeded,
+    NoResponder,
+    NotPermitted,
+    RateLimited,
+    RequestTimeout,
+)
+from vivesphere.kernel.bus.handle import BusHandle
+from vivesphere.kernel.bus.messages import JSON
+from vivesphere.kernel.clock import Clock
+
+log = structlog.get_logger("vivesphere.plans")
+
+
+class Done(msgspec.Struct, frozen=True):
+    result: JSON
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """It is known that the act did not succeed. `retry_after`, in seconds, if the refusal named it."""
+
+    detail: str
+    retry_after: float = 0.0
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """The act may or may not have happened. Only a person can say, so nothing is repeated."""
+
+    detail: str
+
+
+Outcome = Done | Failed | Unknown
+
+
+class Acts:
+    """Carries out single steps through other modules, under the cause of the running task."""
+
+    def __init__(self, bus: BusHandle, clock: Clock, timeout: float) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._timeout = timeout
+
+    async def do(self, kind: str, arguments: dict[str, JSON], key: str, *, dry_run: bool) -> Outcome:
+        """Do what the journal says the step is about to do. Asking again with the same key does not do it again."""
+        while True:
+            try:
+                return await (self._tool(arguments, key, dry_run) if kind == "tool" else self._message(arguments, key))
+            except RateLimited as refused:
+                # The bus refused to carry the request, so nothing has begun: wait as told and ask the same again.
+                await self._clock.sleep(refused.retry_after)
+            except (NoResponder, NotPermitted, HopLimitExceeded) as refused:
+                return Failed(str(refused))
+            except RequestTimeout as late:
+                return Unknown(f"{late}; it may or may not have acted")
+            except Exception as error:  # the bus boundary: whoever answered broke, and how far it got cannot be told
+                log.exception("step_act_raised", kind=kind, key=key)
+                return Unknown(f"{type(error).__name__}: {error}; it may or may not have acted")
+
+    async def _tool(self, arguments: dict[str, JSON], key: str, dry_run: bool) -> Outcome:
+        name, given = arguments["tool"], arguments["arguments"]
+        assert isinstance(name, str) and isinstance(given, dict)  # noqa: S101, PT018 - what `executor` put in the journal
+        reply = await self._bus.request(
+            RunTool(tool=name, arguments=given, dry_run=dry_run, idempotency_key=key), timeout=self._timeout
+        )
+        match reply:
+            case ToolResult():
+                return Done(reply.result)
+            case ToolRefused():
+                return Failed(reply.detail, reply.retry_after or 0.0)
+            case ToolFailed(reason="unknown_outcome"):
+                return Unknown(reply.detail)
+            case ToolFailed(reason="timeout") if await self._writes(name):
+                return Unknown(f"{reply.detail}; it may or may not have acted")
+            case ToolFailed():
+                return Failed(reply.detail)
+
+    async def _message(self, arguments: dict[str, JSON], key: str) -> Outcome:
+        reply = await self._bus.request(
+            SendMessage(
+                bot_id=str(arguments["bot"]),
+                channel=str(arguments["channel"]),
+                text=str(arguments["text"]),
+                account_id=None if arguments.get("account") is None else str(arguments["account"]),
+                idempotency_key=key,
+            ),
+            timeout=self._timeout,
+        )
+        match reply:
+            case MessageQueued():
+                return Done({"message_id": reply.message_id})
+            case MessageRefused():
+                return Failed(reply.detail)
+
+    async def _writes(self, tool: str) -> bool:
+        """Whether a tool changes the world, as far as anybody can say."""
+        described = await self._bus.request(DescribeTool(tool=tool))
+        return not isinstance(described, ToolDeclaration) or described.effect == "write"

@@ -112,7 +112,7 @@ class Application:
             log.warning(warning)
         for module, context in self.modules:
             await begin(module, context)
-        if self._builds.keys() == MODULES.keys():
+        if self._builds.keys() >= MODULES.keys():
             await self._furnish()
 
     async def stop(self) -> None:

@@ -24,6 +24,7 @@ from vivesphere.kernel.cause import HOP_LIMIT, Cause, Mode, acting_under, curren
 from vivesphere.kernel.errors import ViveSphereError
 from vivesphere.kernel.events import ListenerFailed, LoopBroken, RateLimitHit
 from vivesphere.kernel.permissions import PermissionSnapshot
+from vivesphere.kernel.services import Health
 
 
 class Rang(Event):
@@ -135,10 +136,12 @@ async def test_a_full_queue_drops_by_its_policy_and_counts(overflow: str, kept: 
         for times in range(1, 5):
             await test.module("door").publish(Rang(times=times))
         assert listener.depth == 2
+        assert test.bus.health() == Health("degraded", "module:hall<door.bell.rang> dropped 2")
         gate.set()
         await listener.drained()
         assert heard == kept
         assert listener.dropped == 2
+        assert test.bus.health() == Health()
 
 
 async def test_a_closed_subscription_hears_nothing_more_even_of_what_was_queued() -> None:

@@ -21,6 +21,7 @@ from vivesphere.kernel.events import ListenerFailed, LoopBroken, RateLimitHit
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.permissions import Permissions
 from vivesphere.kernel.principals import SYSTEM, Principal
+from vivesphere.kernel.services import Health
 
 E = TypeVar("E", bound=Event)
 
@@ -148,14 +149,23 @@ class Bus:
             subscriptions=tuple((s.name, s.pattern, s.depth, s.handled, s.dropped, s.failed) for s in self._subscriptions),
         )
 
+    async def settled(self) -> None:
+        """Return once nothing is being reported and every queue has been empty once."""
+        if self._background:
+            await asyncio.wait(self._background)
+        for subscription in tuple(self._subscriptions):
+            await subscription.drained()
+
+    def health(self) -> Health:
+        """Degraded while events wait in a queue that has begun to drop."""
+        full = [f"{each.name} dropped {each.dropped}" for each in self._subscriptions if each.dropped and each.depth]
+        return Health("degraded", "; ".join(full)) if full else Health()
+
     async def close(self, deadline: float = 5.0) -> None:
         """Let what is queued be handled, for `deadline` seconds at most, then stop every subscription."""
         try:
             async with asyncio.timeout(deadline):
-                for subscription in tuple(self._subscriptions):
-                    await subscription.drained()
-                if self._background:
-                    await asyncio.wait(self._background)
+                await self.settled()
         except TimeoutError:
             log.warning("bus_closed_with_events_waiting", waiting={s.name: s.depth for s in self._subscriptions if s.depth})
         for subscription in tuple(self._subscriptions):

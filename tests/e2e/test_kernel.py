@@ -1,0 +1,101 @@
+"""The kernel's promises, kept in the whole server. `tests/prove_kernel.py` takes each part out and sees its test here fail."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.support.application import running
+from tests.support.process import serving
+from tests.support.target import Target
+from vivesphere.kernel import principals
+from vivesphere.kernel.bus.errors import RateLimited
+from vivesphere.kernel.bus.messages import Envelope, Event
+from vivesphere.kernel.cause import HOP_LIMIT
+from vivesphere.kernel.db.errors import AccessDenied
+from vivesphere.kernel.db.handle import Unit
+from vivesphere.kernel.events import LoopBroken
+from vivesphere.kernel.lifetime import Lifetime
+from vivesphere.kernel.module import Module, ModuleContext
+
+PATIENCE = 10.0
+
+
+class Echoed(Event):
+    topic = "rogue.echoed"
+
+
+class Chirped(Event):
+    topic = "plugins.flood.chirped"
+
+
+def rogue(context: ModuleContext) -> Module:
+    return Module(name=context.name)
+
+
+def read_passwords(tx: Unit) -> list[str]:
+    return list(tx.execute(sa.text("SELECT password_hash FROM users")).scalars())
+
+
+async def test_the_engine_refuses_a_module_anothers_table_and_the_refusal_is_on_record(tmp_path: Path) -> None:
+    async with running(tmp_path, extra={"rogue": rogue}) as server:
+        with pytest.raises(AccessDenied, match="users"):
+            await server.context("rogue").db.read(read_passwords)
+        for ask in (server.context("rogue").db.read, server.context("rogue").db.write):
+            with pytest.raises(AccessDenied):
+                await ask(read_passwords)
+        assert await server.context("auth").db.read(read_passwords)
+        async with asyncio.timeout(PATIENCE):
+            await server.application.bus.settled()
+        events = (await server.client.get("/api/v1/events", params={"topic": "database.access_denied"})).json()["items"]
+        assert {(event["data"]["principal"], event["data"]["table"]) for event in events} == {("module:rogue", "users")}
+
+
+async def test_a_loop_of_events_ends_at_the_hop_limit_and_is_told_of(tmp_path: Path) -> None:
+    async with running(tmp_path, extra={"rogue": rogue}) as server:
+        bus = server.context("rogue").bus
+        hops: list[int] = []
+        told = asyncio.Event()
+
+        async def say_it_again(envelope: Envelope[Echoed]) -> None:
+            hops.append(envelope.cause.hop)
+            await asyncio.sleep(0)
+            await bus.publish(Echoed())
+
+        async def note(envelope: Envelope[LoopBroken]) -> None:
+            told.set()
+
+        bus.listen(Echoed, say_it_again)
+        server.context("audit").bus.listen(LoopBroken, note)
+        await bus.publish(Echoed())
+        async with asyncio.timeout(PATIENCE):
+            await told.wait()
+        assert hops == list(range(HOP_LIMIT))
+
+
+async def test_a_flooding_plugin_is_held_back_and_a_neighbour_is_not(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        lifetime = Lifetime("flood")
+        flood = server.context("plugins").issue(principals.plugin("flood"), lifetime).bus
+        with pytest.raises(RateLimited) as refused:
+            for _ in range(2000):
+                await flood.publish(Chirped())
+        assert 0 < refused.value.retry_after <= 1
+        answer = await server.client.post("/api/v1/tools/dice.roll/run", json={"arguments": {"notation": "2d6"}})
+        assert answer.json()["status"] == "ok", answer.text
+        await lifetime.close()
+
+
+def test_a_dry_run_leaves_the_world_alone(tmp_path: Path) -> None:
+    environ = {"VIVESPHERE_EFFECTS_ALLOW_PRIVATE_ADDRESSES": "true"}
+    with Target().running() as target, serving(tmp_path / "data", environ) as server:
+        client = server.client()
+        arguments = {"url": f"{target.url}/act", "body": {"said": "hello"}}
+        dry = client.post("/api/v1/tools/http.post_json/run", json={"arguments": arguments, "dry_run": True})
+        assert dry.json()["status"] == "ok", dry.text
+        assert dry.json()["dry_run"] is True
+        assert target.hits == []
+        wet = client.post("/api/v1/tools/http.post_json/run", json={"arguments": arguments})
+        assert wet.json()["status"] == "ok", wet.text
+        assert target.hits == ["POST /act"]

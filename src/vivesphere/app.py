@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any, NoReturn
 
-import msgspec
 import structlog
 from litestar import Litestar
 
@@ -26,7 +25,6 @@ from vivesphere.kernel.clock import Clock, SystemClock
 from vivesphere.kernel.data_directory import DataDirectory
 from vivesphere.kernel.db import installation
 from vivesphere.kernel.db.handle import Database, Unit
-from vivesphere.kernel.db.work import Hooks
 from vivesphere.kernel.effects import Effects, EffectSettings
 from vivesphere.kernel.http.server import HttpKernel, build_http
 from vivesphere.kernel.lifetime import Lifetime
@@ -35,7 +33,7 @@ from vivesphere.kernel.operator_socket import Ask, OperatorRefused, OperatorSock
 from vivesphere.kernel.outbound import Outbound
 from vivesphere.kernel.permissions import Permissions
 from vivesphere.kernel.principals import SYSTEM, Principal
-from vivesphere.kernel.services import Health, ServiceRegistry
+from vivesphere.kernel.services import ServiceRegistry
 from vivesphere.kernel.settings import Settings
 from vivesphere.kernel.startup import begin, check_answered, end, wire
 from vivesphere.kernel.telemetry import LogSettings, Metrics
@@ -89,9 +87,7 @@ class Application:
         self.metrics = Metrics()
         self.lifetime = Lifetime("server")
         self.stopping = stopping or asyncio.Event()
-        self.bus = Bus(
-            permissions=self.permissions, limits=Limits(settings.section("bus", BusSettings), clock), clock=clock
-        )
+        self.bus = Bus(permissions=self.permissions, limits=Limits(settings.section("bus", BusSettings), clock), clock=clock)
         self.modules: list[tuple[Module, ModuleContext]] = []
         self._builds = builds
         self._releases: list[tuple[str, Callable[[], Any]]] = []

@@ -11,12 +11,15 @@ from vivesphere.kernel.errors import StartError
 
 def test_it_is_made_private_and_held_by_one(tmp_path: Path) -> None:
     first, second = DataDirectory(tmp_path / "new" / "data"), DataDirectory(tmp_path / "new" / "data")
+    assert second.holder() is None
     first.hold()
+    assert second.holder() == str(os.getpid())
     assert first.path.stat().st_mode & 0o777 == 0o700
     with pytest.raises(StartError, match=f"in use by process {os.getpid()}; stop that one"):
         second.hold()
     first.release()
     first.release()
+    assert second.holder() is None
     second.hold()
     second.release()
     assert second.database.parent == second.operator_socket.parent == tmp_path / "new" / "data"

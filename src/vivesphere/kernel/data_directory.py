@@ -12,7 +12,7 @@ DATABASE_NAME = "vivesphere.db"
 
 
 class DataDirectory:
-    """The folder and its lock. Make it with `prepare`, then `hold` it for as long as the process uses it."""
+    """The folder and its lock. `hold` it for as long as the process uses it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
@@ -39,7 +39,7 @@ class DataDirectory:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
+            holder = _named_in(lock)
             os.close(lock)
             raise StartError(
                 f"The data directory {self.path} is in use by process {holder}; "
@@ -49,8 +49,27 @@ class DataDirectory:
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         self._lock = lock
 
+    def holder(self) -> str | None:
+        """The process id of who holds it, if somebody does. Looks, and makes nothing."""
+        try:
+            lock = os.open(self.path / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return _named_in(lock)
+        else:
+            return None
+        finally:
+            os.close(lock)
+
     def release(self) -> None:
         """Give the lock back; the file stays, as removing it would let two processes lock two files."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _named_in(lock: int) -> str:
+    return os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"

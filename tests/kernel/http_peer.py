@@ -1,9 +1,10 @@
 """A small HTTP server on the loopback that answers what a test tells it to, and keeps what it was asked."""
 
 import asyncio
+import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 Answer = bytes | Callable[["Asked"], Awaitable[bytes]]
@@ -80,3 +81,11 @@ async def http_peer(tls: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
         await server.wait_closed()
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port of the loopback where nobody listens, held so that no other test can begin to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 import trustme
-from tests.kernel.http_peer import Peer, http_peer, ok
+from tests.kernel.http_peer import Peer, closed_port, http_peer, ok
 from tests.support.clock import FakeClock
 from tests.support.database import open_database
 
@@ -432,10 +432,8 @@ async def test_a_post_whose_answer_is_lost_is_unknown_and_not_sent_again(
 
 
 async def test_a_post_that_nobody_takes_is_failed(gate: Effects, effects: EffectsHandle) -> None:
-    async with http_peer() as gone:
-        url = gone.url("/")
-    with pytest.raises(NothingHappened):
-        await effects.fetch(HttpRequest(method="POST", url=url))
+    with closed_port() as port, pytest.raises(NothingHappened):
+        await effects.fetch(HttpRequest(method="POST", url=f"http://peer.test:{port}/"))
     assert [record.status for record in await journal(gate)] == ["failed"]
 
 
@@ -463,9 +461,7 @@ async def test_a_connection_is_opened_in_shadow_mode_too(effects: EffectsHandle,
 
 
 async def test_a_connection_that_cannot_be_made_says_why(effects: EffectsHandle, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with http_peer() as gone:
-        port = gone.port
-    with pytest.raises(EffectFailed, match=f"127.0.0.1:{port}: "):
+    with closed_port() as port, pytest.raises(EffectFailed, match=f"127.0.0.1:{port}: "):
         await effects.connect("irc", "127.0.0.1", port)
     with pytest.raises(EffectFailed):
         await effects.connect("irc", "a" * 64 + ".test", port)

@@ -9,7 +9,7 @@ from typing import Any
 import httpcore
 import pytest
 import trustme
-from tests.kernel.http_peer import Asked, Peer, http_peer, moved, ok
+from tests.kernel.http_peer import Asked, Peer, closed_port, http_peer, moved, ok
 
 from vivesphere.kernel import outbound
 from vivesphere.kernel.effect_errors import EffectFailed, EffectRefused, NothingHappened
@@ -235,12 +235,11 @@ async def test_an_act_sends_its_body_and_follows_no_redirect(peer: Peer, client:
 
 
 async def test_an_act_whose_connection_is_refused_did_not_happen(client: Outbound) -> None:
-    async with http_peer() as gone:
-        url = gone.url("/")
-    with pytest.raises(NothingHappened):
-        await client.act(post(url), OWN)
-    with pytest.raises(EffectFailed):
-        await client.read(get(url), OWN)
+    with closed_port() as port:
+        with pytest.raises(NothingHappened):
+            await client.act(post(f"http://peer.test:{port}/"), OWN)
+        with pytest.raises(EffectFailed):
+            await client.read(get(f"http://peer.test:{port}/"), OWN)
 
 
 async def test_an_act_whose_name_is_unknown_did_not_happen() -> None:

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-
 from tests.support.clock import FakeClock
+
 from vivesphere.kernel import principals
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db import models as kernel_models

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vivesphere.kernel.bus.log import EventHistory
     from vivesphere.kernel.bus.messages import Event, Request
     from vivesphere.kernel.clock import Clock
+    from vivesphere.kernel.db.access import TableCatalog
     from vivesphere.kernel.db.handle import DatabaseHandle
     from vivesphere.kernel.effects import EffectsHandle
     from vivesphere.kernel.http.authentication import Authenticator
@@ -40,6 +41,7 @@ class ModuleContext:
     bus: "BusHandle"
     history: "EventHistory"
     db: "DatabaseHandle"
+    access: "TableCatalog"
     effects: "EffectsHandle"
     vault: "Vault"
     settings: "Settings"

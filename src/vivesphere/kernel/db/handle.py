@@ -19,6 +19,7 @@ from vivesphere.kernel.db.work import Hooks, Work
 from vivesphere.kernel.db.writer import Writer
 from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.principals import SYSTEM, Principal
+from vivesphere.kernel.services import Health
 
 __all__ = ["Database", "DatabaseFigures", "DatabaseHandle", "Unit"]
 
@@ -96,6 +97,11 @@ class Database:
             refused=self.hooks.refused,
             read_connections=self._readers.pool.size,
         )
+
+    def health(self) -> Health:
+        """Degraded while nothing can be written, such as on a full disk."""
+        trouble = self._writer.trouble
+        return Health() if trouble is None else Health("degraded", trouble)
 
     async def close(self) -> None:
         """Refuse new work, finish what waits, and close. The writer is last: it leaves the file without a log beside it."""

@@ -40,12 +40,12 @@ _OUT_OF_ORDER = frozenset(
 
 
 class EventCheck(Protocol):
-    """What the bus says about a kind of event before one is staged: raises PayloadInvalid, TopicInvalid or NotPermitted.
+    """What the bus says about an event before it is staged: raises PayloadInvalid, TopicInvalid or NotPermitted.
 
     Called on a database thread.
     """
 
-    def __call__(self, principal: Principal, event_type: type[Event]) -> None: ...
+    def __call__(self, principal: Principal, event: Event) -> None: ...
 
 
 class Unit:
@@ -99,7 +99,7 @@ class Unit:
         if self.cause.hop >= HOP_LIMIT:
             self.looped = event.topic
             raise HopLimitExceeded(f"{event.topic}: the chain of causes has {self.cause.hop} hops and goes no further")
-        self._check(connection.authorizer.principal, type(event))
+        self._check(connection.authorizer.principal, event)
         envelope = Envelope(id=new_id(), topic=event.topic, time=self._now(), cause=self.cause, payload=event)
         self.staged.append((envelope, row_of(envelope) if event.durable else None))
 

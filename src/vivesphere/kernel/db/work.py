@@ -18,7 +18,7 @@ from vivesphere.kernel.principals import Principal
 Rule = Callable[Concatenate[Unit, ...], Any]
 
 
-def _allow_every_event(principal: Principal, event_type: type[Event]) -> None:
+def _allow_every_event(principal: Principal, event: Event) -> None:
     """Until a bus installs its own check."""
 
 

@@ -55,6 +55,8 @@ class Writer:
     ) -> None:
         self.groups = 0
         self.units = 0
+        self.trouble: str | None = None
+        """Why the last commit failed, until one succeeds."""
         self._access = access
         self._hooks = hooks
         self._now = now
@@ -162,6 +164,7 @@ class Writer:
             return
         self.groups += 1
         self.units += len(group)
+        self.trouble = None
         self._loop.call_soon_threadsafe(self._settle, group, envelopes)
 
     def _write_group(self, connection: Connection, group: Sequence[Work]) -> Sequence[Envelope[Any]]:
@@ -224,6 +227,7 @@ class Writer:
         return self._guest_connection
 
     def _give_up(self, group: Sequence[Work], error: DatabaseError) -> None:
+        self.trouble = str(error)
         for work in group:
             work.fail(error)
         self._loop.call_soon_threadsafe(self._settle, group, ())

@@ -1,0 +1,33 @@
+"""Which file the database is: the settings' URL, read."""
+
+from pathlib import Path
+
+from vivesphere.kernel.errors import StartError
+
+_SQLITE = frozenset({"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"})
+_POSTGRESQL = frozenset({"postgres", "postgresql"})
+
+
+def database_file(url: str | None, default: Path) -> Path:
+    """The SQLite file that `url` names: `sqlite:///relative`, `sqlite:////absolute`, or a bare path; without one, `default`.
+
+    Raises StartError for anything else. The URL itself is not repeated in the message: it may hold a password.
+    """
+    if not url:
+        return default
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return _file(url)
+    if scheme.partition("+")[0] in _POSTGRESQL:
+        raise StartError(
+            "PostgreSQL is not supported yet: leave the database URL out to use SQLite in the data directory, or name a file."
+        )
+    if scheme not in _SQLITE or not rest.startswith("/"):
+        raise StartError("The database URL is not understood: write sqlite:///path/to/file.db or the path of a file.")
+    return _file(rest[1:].partition("?")[0])
+
+
+def _file(path: str) -> Path:
+    if path in ("", ":memory:") or path.startswith("file:"):
+        raise StartError("The database has to be a file, since several connections share it: write sqlite:///path/to/file.db.")
+    return Path(path).expanduser().absolute()

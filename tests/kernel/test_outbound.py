@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import ssl
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -213,8 +214,12 @@ async def test_gzip_is_unpacked_and_a_bomb_stops_at_the_limit(peer: Peer, client
     answer = await client.read(get(peer.url("/")), OWN)
     assert (answer.body, answer.header("content-encoding")) == (b"plain", None)
     peer.answers["/bomb"] = ok(gzip.compress(b"0" * 50_000_000), "Content-Encoding: gzip")
+    tracemalloc.start()
     with pytest.raises(EffectFailed, match="more than 1048576 bytes"):
         await client.read(get(peer.url("/bomb")), OWN)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
     peer.answers["/broken"] = ok(b"not gzip at all", "Content-Encoding: gzip")
     with pytest.raises(EffectFailed, match=r"peer\.test"):
         await client.read(get(peer.url("/broken")), OWN)

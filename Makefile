@@ -40,6 +40,7 @@ install: .make/package $(UI)/static/index.html
 	@touch $@
 
 .make/package: pyproject.toml .make/runtime
+	@echo "Installing ViveSphere and building its page"
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -74,7 +75,7 @@ lint: .make/dev ## formatting, lint rules, types, import contracts, secrets
 
 tests: install .make/dev
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=
+	$(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal --cov --cov-report=
 	$(BIN)/python tests/coverage_gates.py
 
 bench: install .make/dev ## the benchmarks beside their peers; NAMES="events" runs some

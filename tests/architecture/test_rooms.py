@@ -18,10 +18,25 @@ ROOMS = {
     "models",
     "schemas",
     "errors",
+    "records",  # the structs that rules return
     "settings",  # the section of settings the module reads
 }
 
 SPECIAL_ROOMS: dict[str, dict[str, str]] = {
+    "auth": {
+        "lockout": "slows guessing down: memory of a while, not in the database",
+        "passwords": "Argon2id on threads of its own: neither a rule nor a use case",
+        "roles": "the roles and what each holds: the one page that says so",
+        "tokens": "signing and reading access tokens: a format of its own (RFC 7519)",
+    },
+    "tools": {
+        "builtin": "the tools that come with the server, one file a category",
+        "execution": "one run of one tool: time, size and failures, the same for every source of tools",
+        "execution_log": "writes the log in batches behind the runs",
+        "parameters": "from a JSON Schema to a compiled check",
+        "rates": "how often each actor may run tools: memory of a while",
+        "registry": "every tool there is now: a structure in memory, not rows",
+    },
     "bots": {
         "accounts": "the accounts that run in this process: objects with connections, neither rows nor requests",
         "backoff": "how long to wait before connecting again: a formula of the protocols, not of one use case",
@@ -30,8 +45,12 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "lanes": "order within a conversation and progress beside it: concurrency, apart from what is done in it",
         "loop_guard": "stops two machines from talking to each other: memory of a while, not in the database",
         "outbox": "sends what is queued while an account is connected: a loop, not a use case",
-        "records": "the structs that rules return",
         "router": "from text to an invocation: pure functions",
+    },
+    "triggers": {
+        "actions": "what a firing does in other modules, and what is known of it afterwards",
+        "alarm": "a sleep on the kernel's clock that ends early when there is news",
+        "schedule": "when a schedule is due: cron and time zones, pure functions",
     },
     "plans": {
         "engine": "what carries runs out: the graph, expressions, the journal and the executor",

@@ -12,12 +12,14 @@ import click
 import jsonschema_rs
 import pytest
 from docs.generate import REFERENCE, described_settings
-from tests.docs.pages import ROOT, Block, blocks, inline_code, links, make_targets, pages, shown, written
+from tests.docs.pages import ROOT, Block, blocks, inline_code, links, make_targets, pages, shown, tables, written
 
 from vivesphere import app
 from vivesphere.cli import cli
 from vivesphere.kernel import events as kernel_events
 from vivesphere.kernel.bus.messages import Event, Request
+from vivesphere.modules.plans.engine.definition import FIELDS
+from vivesphere.modules.plans.engine.validation import findings
 
 SHELL = ("sh", "sh run", "sh test", "sh cli")
 PROGRAMS = {"make", "curl", "git", "cd", "docker", ".venv/bin/vivesphere", "vivesphere", "python3"}
@@ -199,3 +201,13 @@ def test_every_hook_is_documented_where_authors_look() -> None:
     hooks = [node for node in ast.walk(parsed) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     assert hooks
     assert not [hook.name for hook in hooks if not ast.get_docstring(hook)]
+
+
+def test_the_plans_of_the_guide_are_right() -> None:
+    """The kinds and fields in the table are the engine's, and each definition in an example has nothing wrong with it."""
+    guide = ROOT / "docs/guides/plans-and-triggers.md"
+    rows = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1])) for row in tables(guide) if row[0].startswith("`")}
+    assert rows == {kind: (needed | allowed) - {"retry"} for kind, (needed, allowed) in FIELDS.items()}
+    examples = [json.loads(body)["definition"] for _, _, path, body in curls() if path == "/api/v1/plans" and body]
+    assert examples
+    assert not [finding for example in examples for finding in findings(example)]

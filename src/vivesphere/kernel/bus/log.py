@@ -1,7 +1,21 @@
 """What was said: the recorded events, for those who may not read the kernel's table themselves."""
 
+from collections.abc import Iterator, Mapping
+
+from vivesphere.kernel.bus.messages import Event
 from vivesphere.kernel.db.event_log import HistoryPage, HistoryQuery, RecordedEvent, find, history
 from vivesphere.kernel.db.handle import DatabaseHandle
+
+
+def permissions_by_topic() -> Mapping[str, str]:
+    """What hearing each known event needs, so that nobody reads afterwards what they may not hear."""
+    return {kind.topic: kind.permission for kind in _kinds(Event) if kind.topic}
+
+
+def _kinds(root: type[Event]) -> Iterator[type[Event]]:
+    for kind in root.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
 
 
 class EventHistory:

@@ -1,0 +1,1 @@
+"""Users and their passwords, sessions and tokens, projects, roles, and the permissions that follow from them."""

@@ -1,0 +1,61 @@
+"""The roles, and the permissions each one holds. This page is the only place that says so."""
+
+from collections.abc import Mapping
+
+from vivesphere.kernel.permissions import Patterns
+
+OWNER = "owner"
+
+_VIEWER: Patterns = frozenset(
+    {
+        "auth.project.read",
+        "auth.session.read",
+        "audit.event.read",
+        "bots.account.read",
+        "bots.bot.read",
+        "bots.message.read",
+        "data.table.read",
+        "plans.plan.read",
+        "plans.run.read",
+        "plugins.plugin.read",
+        "tools.execution.read",
+        "tools.tool.read",
+        "triggers.trigger.read",
+    }
+)
+_EDITOR = _VIEWER | {
+    "bots.message.send",
+    "plans.>",
+    "plugins.command.run",
+    "tools.tool.run",
+    "triggers.>",
+}
+_MANAGER = _EDITOR | {
+    "auth.user.read",
+    "bots.>",
+    "data.>",
+    "secrets.secret.read",
+    "secrets.secret.write",
+    "tools.>",
+}
+_ADMIN = _MANAGER | {
+    "audit.>",
+    "auth.>",
+    "plugins.>",
+    "secrets.>",
+    "settings.>",
+}
+
+ROLES: Mapping[str, Patterns] = {
+    OWNER: frozenset({">"}),
+    "admin": _ADMIN,
+    "manager": _MANAGER,
+    "editor": _EDITOR,
+    "viewer": _VIEWER,
+}
+"""From the one who may do everything to the one who may look. Each holds what the next one holds."""
+
+
+def highest(roles: set[str]) -> str:
+    """The role that says most of a person who has several; empty for none."""
+    return next((role for role in ROLES if role in roles), "")

@@ -32,11 +32,13 @@ def shell_blocks() -> list[Block]:
 
 def commands(block: Block) -> list[list[str]]:
     """The block's commands as words: variable assignments in front, pipes and substitutions taken apart."""
-    text = re.sub(r"\\\n\s*", " ", block.text)
+    # A comment goes first: shlex would take the end of its line with it.
+    text = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)(^|\s+)# .*$", "", block.text))
     found = []
     lexer = shlex.shlex(text, posix=True, punctuation_chars="|&;()\n")
     lexer.whitespace = " \t"
-    lexer.commenters = "#"
+    lexer.whitespace_split = True
+    lexer.commenters = ""
     words: list[str] = []
     for word in [*lexer, "\n"]:
         if set(word) <= set("|&;()\n"):

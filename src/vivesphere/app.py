@@ -5,11 +5,12 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any, NoReturn
 
+import click
 import structlog
 from litestar import Litestar
 
@@ -23,8 +24,9 @@ from vivesphere.kernel.bus.log import EventHistory
 from vivesphere.kernel.bus.messages import Event, Request
 from vivesphere.kernel.clock import Clock, SystemClock
 from vivesphere.kernel.data_directory import DataDirectory
-from vivesphere.kernel.db import installation
+from vivesphere.kernel.db import installation, migrate
 from vivesphere.kernel.db.handle import Database, Unit
+from vivesphere.kernel.db.location import database_file
 from vivesphere.kernel.effects import Effects, EffectSettings
 from vivesphere.kernel.http.server import HttpKernel, build_http
 from vivesphere.kernel.lifetime import Lifetime
@@ -90,7 +92,7 @@ class Application:
         self.bus = Bus(permissions=self.permissions, limits=Limits(settings.section("bus", BusSettings), clock), clock=clock)
         self.modules: list[tuple[Module, ModuleContext]] = []
         self._builds = builds
-        self._releases: list[tuple[str, Callable[[], Any]]] = []
+        self._releases: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self) -> None:
         """Bring everything up. If that fails half-way, `stop` takes down what is up."""
@@ -127,8 +129,8 @@ class Application:
         return {command.name: command for module, _ in self.modules for command in module.operator_commands}
 
     async def _open_database(self) -> None:
-        file = database_file(self.settings, self.data)
-        await asyncio.to_thread(migrate.bring_up_to_date, file, owners=tables.owners(), log=log)
+        file = database_file(self.settings.server.database_url, self.data.database)
+        await asyncio.to_thread(migrate.bring_up_to_date, file, owners=tables.owners())
         self.database = await Database.open(file, clock=self.clock)
         self._releases.append(self.database.close)
         self.database.hooks.check = lambda principal, event: self.bus.check(principal, type(event))
@@ -244,6 +246,14 @@ def requests() -> frozenset[type[Request[Any]]]:
     """Every request of every contract."""
     found = (thing for contract in CONTRACTS for thing in vars(contract).values() if isinstance(thing, type))
     return frozenset(thing for thing in found if issubclass(thing, Request) and thing.topic)
+
+
+async def _announce(url: str, commands: Mapping[str, OperatorCommand]) -> None:
+    """Say where the server is, and how to set it up while nobody can sign in."""
+    click.echo(f"ViveSphere {release.version()} is ready: {url}")
+    link = (await carry_out(commands, Ask("auth.setup_link"))).result
+    if link is not None:
+        click.echo(f"Set it up with this link, which works once: {url}{link['path']}")
 
 
 def _emit(tx: Unit, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""What a new installation has in it, so that `!roll 2d6` works within a minute: made once, over the bus like everything else."""
+"""What a new installation has in it, so that `!roll 2d6` works within a minute: made once, and over the bus."""
 
 import structlog
 

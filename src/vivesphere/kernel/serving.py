@@ -36,7 +36,8 @@ def bind(host: str, port: int) -> socket.socket:
         listening.close()
         reason = "it is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0) or str(error)
         raise StartError(
-            f"Cannot listen on {host}:{port}: {reason}. Stop what uses it, or choose another with VIVESPHERE_HOST and VIVESPHERE_PORT."
+            f"Cannot listen on {host}:{port}: {reason}. "
+            "Stop what uses it, or choose another with VIVESPHERE_HOST and VIVESPHERE_PORT."
         ) from error
     listening.setblocking(False)  # noqa: FBT003 - the standard library's own signature
     return listening

@@ -48,6 +48,21 @@ def bring_up_to_date(file: Path, *, owners: Mapping[str, Principal], folder: Pat
         ) from error
 
 
+def describe(file: Path) -> str:
+    """One sentence about the file, for a person; nothing in it is changed. Raises StartError if a start would."""
+    if not file.exists():
+        return f"{file}, which the first start will make"
+    scripts = ScriptDirectory(str(paths.migrations()))
+    engine = sa.create_engine("sqlite+pysqlite://", creator=lambda: _connect_to_look(file), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            current = _known_revision(connection, file, scripts)
+    except sa.exc.DBAPIError as error:
+        raise StartError(f"{file} cannot be read as a database ({error.orig}).") from error
+    pending = len(_pending(scripts, current))
+    return f"{file}, {f'{pending} migrations to run at the next start' if pending else 'up to date'}"
+
+
 def upgrade(connection: sa.Connection, scripts: ScriptDirectory) -> None:
     """Run the pending migrations inside the connection's transaction."""
     context = MigrationContext.configure(connection)
@@ -58,17 +73,10 @@ def upgrade(connection: sa.Connection, scripts: ScriptDirectory) -> None:
 
 
 def _migrate(connection: sa.Connection, file: Path, scripts: ScriptDirectory) -> None:
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = _known_revision(connection, file, scripts)
     head = scripts.get_current_head()
     if current == head:
         return
-    if current is None and sa.inspect(connection).get_table_names():
-        raise StartError(f"{file} is a database of something else; name another file in VIVESPHERE_DATABASE_URL.")
-    if current is not None and current not in {step.revision for step in scripts.walk_revisions()}:
-        raise StartError(
-            f"The database {file} was written by a newer ViveSphere (its schema is {current}, this one knows {head}); "
-            "start that version again, or restore the backup made before its first start."
-        )
     backup = None if current is None else _back_up(file, current)
     upgrade(connection, scripts)
     if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
@@ -76,6 +84,20 @@ def _migrate(connection: sa.Connection, file: Path, scripts: ScriptDirectory) ->
             f"The migration to {head} would leave {len(broken)} rows of {broken[0][0]} without what they refer to."
         )
     log.info("database_migrated", file=str(file), before=current, after=head, backup=str(backup) if backup else None)
+
+
+def _known_revision(connection: sa.Connection, file: Path, scripts: ScriptDirectory) -> str | None:
+    """The revision the file is at; None for a new one. Raises StartError for one that this code does not know."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is None and sa.inspect(connection).get_table_names():
+        raise StartError(f"{file} is a database of something else; name another file in VIVESPHERE_DATABASE_URL.")
+    if current is not None and current not in {step.revision for step in scripts.walk_revisions()}:
+        raise StartError(
+            f"The database {file} was written by a newer ViveSphere (its schema is {current}, "
+            f"this one knows {scripts.get_current_head()}); start that version again, or restore the backup made before "
+            "its first start."
+        )
+    return current
 
 
 def _pending(scripts: ScriptDirectory, current: str | None) -> list[Script]:
@@ -108,3 +130,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         raw.close()
         raise
     return raw
+
+
+def _connect_to_look(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)

@@ -68,7 +68,10 @@ class PluginToolResult(msgspec.Struct, frozen=True, tag="result"):
 
 
 class PluginToolFailed(msgspec.Struct, frozen=True, tag="failed"):
+    """`reason` is `error` or `unknown_outcome` (it may or may not have acted)."""
+
     detail: str
+    reason: str = "error"
 
 
 class RunPluginTool(Request[PluginToolResult | PluginToolFailed]):
@@ -78,6 +81,7 @@ class RunPluginTool(Request[PluginToolResult | PluginToolFailed]):
     permission = "tools.tool.run"
     tool: str
     arguments: dict[str, JSON]
+    idempotency_key: str | None = None
 
 
 class PluginEnabled(Event, durable=True):

@@ -29,11 +29,15 @@ class ToolResult(msgspec.Struct, frozen=True, kw_only=True, tag="result"):
 
 
 class ToolRefused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
-    """The tool did not start. `reason` is `unknown_tool`, `invalid_arguments`, `not_permitted` or `rate_limited`."""
+    """The tool did not start. `reason` is `unknown_tool`, `invalid_arguments`, `not_permitted` or `rate_limited`.
+
+    `pointer` is where in the arguments something is wrong (RFC 6901); `retry_after` is in seconds.
+    """
 
     reason: str
     detail: str
     retry_after: float | None = None
+    pointer: str = ""
 
 
 class ToolFailed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):

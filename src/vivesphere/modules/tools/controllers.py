@@ -1,0 +1,61 @@
+"""Tools over HTTP."""
+
+from typing import Annotated
+
+from litestar import Controller, get, post
+from litestar.params import Parameter
+
+from vivesphere.contracts.tools import RunTool, ToolDeclaration, ToolRefused, ToolResult
+from vivesphere.kernel.errors import FieldError, InvalidInput, PermissionMissing, Refusal, TooManyRequests
+from vivesphere.kernel.http.authentication import requires
+from vivesphere.kernel.http.paging import DEFAULT_LIMIT, Page, PageCursor, PageLimit
+from vivesphere.modules.tools.errors import ToolNotFound
+from vivesphere.modules.tools.schemas import Execution, RunInput, RunOutput
+from vivesphere.modules.tools.service import ToolService
+
+Query = Annotated[
+    str, Parameter(query="query", max_length=200, description="Words that stand in a tool's name or description, all of them.")
+]
+Name = Annotated[str, Parameter(max_length=100, description="The tool's name, such as text.count_words.")]
+
+
+class ToolController(Controller):
+    path = "/api/v1/tools"
+    tags = ["Tools"]  # noqa: RUF012 - Litestar's documented spelling
+
+    @get(summary="List or search tools", guards=[requires("tools.tool.read")])
+    async def list_tools(
+        self, tools: ToolService, query: Query = "", limit: PageLimit = DEFAULT_LIMIT, cursor: PageCursor = None
+    ) -> Page[ToolDeclaration]:
+        return tools.list_tools(query, cursor, limit)
+
+    @get("/{name:str}", summary="Describe a tool", guards=[requires("tools.tool.read")])
+    async def describe_tool(self, tools: ToolService, name: Name) -> ToolDeclaration:
+        return tools.describe(name)
+
+    @post("/{name:str}/run", summary="Run a tool", status_code=200, guards=[requires("tools.tool.run")])
+    async def run_tool(self, tools: ToolService, name: Name, data: RunInput) -> RunOutput:
+        reply = await tools.run(RunTool(tool=name, arguments=data.arguments, dry_run=data.dry_run))
+        if isinstance(reply, ToolResult):
+            return RunOutput(status="ok", result=reply.result, detail="", duration_ms=reply.duration_ms, dry_run=reply.dry_run)
+        if isinstance(reply, ToolRefused):
+            raise _refusal(reply)
+        return RunOutput(status="failed", result=None, detail=reply.detail, duration_ms=reply.duration_ms, dry_run=data.dry_run)
+
+    @get("/{name:str}/executions", summary="List a tool's runs, newest first", guards=[requires("tools.execution.read")])
+    async def list_executions(
+        self, tools: ToolService, name: Name, limit: PageLimit = DEFAULT_LIMIT, cursor: PageCursor = None
+    ) -> Page[Execution]:
+        return await tools.executions(name, cursor, limit)
+
+
+def _refusal(refused: ToolRefused) -> Refusal:
+    match refused.reason:
+        case "unknown_tool":
+            return ToolNotFound(refused.detail)
+        case "rate_limited":
+            return TooManyRequests(refused.detail, refused.retry_after or 0.0)
+        case "invalid_arguments":
+            return InvalidInput(refused.detail, [FieldError(f"/arguments{refused.pointer}", refused.detail)])
+        case _:
+            return PermissionMissing(refused.detail)

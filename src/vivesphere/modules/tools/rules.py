@@ -1,0 +1,24 @@
+"""Rules over `tx`: the log of executions."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from vivesphere.kernel.db.handle import Unit
+from vivesphere.modules.tools import repository
+from vivesphere.modules.tools.schemas import Execution
+
+NEWEST = "~"
+"""Sorts after every id."""
+
+
+def record_executions(tx: Unit, executions: Sequence[Execution]) -> None:
+    repository.insert_executions(tx, executions)
+
+
+def forget_executions(tx: Unit, older_than: timedelta) -> int:
+    """How many were forgotten."""
+    return repository.forget_executions(tx, tx.now() - older_than)
+
+
+def executions_of(tx: Unit, project: str, tool: str, before: str | None, limit: int) -> list[Execution]:
+    return repository.executions_of(tx, project, tool, before or NEWEST, limit)

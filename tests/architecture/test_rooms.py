@@ -24,6 +24,7 @@ ROOMS = {
 
 SPECIAL_ROOMS: dict[str, dict[str, str]] = {
     "auth": {
+        "keyring": "the key that signs tokens: made once, kept sealed, opened at the start",
         "lockout": "slows guessing down: memory of a while, not in the database",
         "passwords": "Argon2id on threads of its own: neither a rule nor a use case",
         "roles": "the roles and what each holds: the one page that says so",
@@ -46,6 +47,11 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "loop_guard": "stops two machines from talking to each other: memory of a while, not in the database",
         "outbox": "sends what is queued while an account is connected: a loop, not a use case",
         "router": "from text to an invocation: pure functions",
+    },
+    "plugins": {
+        "discovery": "what lies in the plugins folder: files, before anything is known of them",
+        "host": "where plugins run: lifetimes, deadlines, and the boundary to foreign code",
+        "outside": "the effects gate in the shape that the SDK shows",
     },
     "triggers": {
         "actions": "what a firing does in other modules, and what is known of it afterwards",

@@ -35,6 +35,9 @@ CATCHES_EVERYTHING = {
     "modules/bots/handlers.py": "the plugin boundary: whoever asked learns that it failed, the log learns why",
     "modules/bots/lanes.py": "the bus boundary: what waits behind a message is not lost with it",
     "modules/plans/engine/acts.py": "the bus boundary: whoever answered broke, and how far it got cannot be told",
+    "modules/plugins/host.py": "the plugin boundary: a hook, command or tool that raises is a finding, and the others go on",
+    "modules/tools/execution.py": "the tool boundary: whoever asked learns that it failed, the log learns why",
+    "modules/triggers/actions.py": "the bus boundary: whoever answered broke, and the history is where a person looks",
     "modules/plans/engine/engine.py": "a run outlives a full disk: what is true stands in its journal",
 }
 """Files with an `except Exception`, and the boundary each one is."""

@@ -25,9 +25,9 @@ class ToolController(Controller):
 
     @get(summary="List or search tools", guards=[requires("tools.tool.read")])
     async def list_tools(
-        self, tools: ToolService, query: Query = "", limit: PageLimit = DEFAULT_LIMIT, cursor: PageCursor = None
+        self, tools: ToolService, words: Query = "", limit: PageLimit = DEFAULT_LIMIT, cursor: PageCursor = None
     ) -> Page[ToolDeclaration]:
-        return tools.list_tools(query, cursor, limit)
+        return tools.list_tools(words, cursor, limit)
 
     @get("/{name:str}", summary="Describe a tool", guards=[requires("tools.tool.read")])
     async def describe_tool(self, tools: ToolService, name: Name) -> ToolDeclaration:

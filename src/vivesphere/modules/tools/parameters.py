@@ -1,7 +1,7 @@
 """From a tool's JSON Schema to a struct that checks arguments: strictly, and at the speed of compiled code.
 
 Understood is what describes shape: types, properties, items, enum, const, anyOf, oneOf, $ref into $defs, and the usual limits
-of numbers, texts and lists. A schema that says more is refused when its tool is registered, rather than half checked at run time.
+of numbers, texts and lists. A schema that says more is refused when its tool is registered, rather than half checked later.
 """
 
 import re

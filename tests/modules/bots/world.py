@@ -22,6 +22,7 @@ from vivesphere.contracts.secrets import RevealSecret, SecretStored, SecretUnkno
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.bus.messages import Envelope, Event
+from vivesphere.kernel.cause import cause_for
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db.handle import Database
 from vivesphere.kernel.effects import Effects, EffectSettings
@@ -55,6 +56,14 @@ class Neighbours:
         self.secrets: dict[str, str] = {}
         self.asked: list[tuple[RunCommand, str]] = []
         self.commands: dict[str, Answer] = {"echo": self._echo}
+        self.news = asyncio.Event()
+
+    async def asked_for(self, count: int) -> None:
+        """Return once that many commands were asked for."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self.asked) < count:
+                self.news.clear()
+                await self.news.wait()
 
     def answer_on(self, bus: BusForTests) -> None:
         secrets, plugins = bus.module("secrets"), bus.module("plugins")
@@ -73,9 +82,8 @@ class Neighbours:
         return SecretUnknown() if value is None else SecretValue(value)
 
     async def _run(self, request: RunCommand) -> Any:
-        from vivesphere.kernel.cause import cause_for
-
         self.asked.append((request, cause_for(SYSTEM).actor))
+        self.news.set()
         answer = self.commands.get(request.command)
         return CommandUnknown(("echo",)) if answer is None else await answer(request)
 
@@ -219,7 +227,7 @@ async def world_in(tmp_path: Path, clock: Clock | None = None, **environ: str) -
         everything = {"*": frozenset({">"})}
         holders = (principals.user("ada"), principals.user("bob"), principals.Principal("apikey:key"))
         bus.permissions.install(PermissionSnapshot(grants=dict.fromkeys(holders, everything)))
-        database.hooks.check = bus.bus.check
+        database.hooks.check = lambda principal, event: bus.bus.check(principal, type(event))
         database.hooks.dispatch = bus.bus.dispatch
         outbound = Outbound(EffectSettings())
         effects = Effects(

@@ -6,9 +6,10 @@ from litestar import Controller, get, post, websocket
 from litestar.params import Parameter
 
 from vivesphere.kernel.cause import cause_for
+from vivesphere.kernel.errors import Refusal
 from vivesphere.kernel.http.authentication import requires, session_of
 from vivesphere.kernel.http.paging import DEFAULT_LIMIT, Page, PageCursor, PageLimit, decode_cursor, page
-from vivesphere.kernel.http.sockets import Socket
+from vivesphere.kernel.http.sockets import Socket, accept, close_code
 from vivesphere.kernel.principals import SYSTEM
 from vivesphere.modules.bots import schemas
 from vivesphere.modules.bots.chat import Chat
@@ -97,7 +98,12 @@ class BotController(Controller):
     @websocket("/{bot_id:str}/chat", guards=[requires("bots.message.send")])
     async def chat(self, socket: Socket, chat: Chat, bot_id: str) -> None:
         """The web chat: the last 50 messages, then what is said as it is said."""
-        await chat.serve(socket, session_of(socket), bot_id)
+        try:
+            await chat.serve(socket, session_of(socket), bot_id)
+        except Refusal as refusal:
+            # Raised through Litestar it would be a close with 4500, whatever was refused.
+            await accept(socket)
+            await socket.close(*close_code(refusal))
 
 
 class PlatformController(Controller):

@@ -13,8 +13,9 @@ from vivesphere.kernel.effect_errors import EffectFailed, EffectRefused, EffectU
 from vivesphere.kernel.effects import EffectsHandle
 from vivesphere.modules.bots import rules
 from vivesphere.modules.bots.connectors.connector import Connector, NotConnected, SendRefused
-from vivesphere.modules.bots.records import MessageStatus, OutboxRecord
+from vivesphere.modules.bots.records import AccountRecord, MessageStatus, OutboxRecord
 
+EFFECT = "chat.send"
 DATABASE_PAUSE = 5.0
 """Seconds before the next look at a database that could not be used."""
 
@@ -83,10 +84,10 @@ class OutboxSender:
                 raise NothingHappened(error.detail) from error
             return None
 
-        payload: JSON = {"account_id": message.account_id, "text": message.text}
+        payload = _payload(message.account_id, message.text)
         target = f"{message.platform}:{message.channel}"
         try:
-            await self._effects.perform("chat.send", target, payload, act, idempotency_key=f"outbox:{message.id}")
+            await self._effects.perform(EFFECT, target, payload, act, idempotency_key=f"outbox:{message.id}")
         except EffectUnknown as error:
             return "unknown", error.detail
         except (EffectFailed, EffectRefused) as error:
@@ -96,3 +97,16 @@ class OutboxSender:
                 return "queued", error.detail
             return "failed", error.detail
         return "sent", ""
+
+
+async def pretend(effects: EffectsHandle, account: AccountRecord, outgoing: rules.Outgoing) -> None:
+    """Note in the effects journal what would have been sent. Only in a shadow, where the gate never acts."""
+
+    async def act() -> JSON:
+        raise AssertionError("the effects gate acted in a shadow")
+
+    await effects.perform(EFFECT, f"{account.platform}:{outgoing.channel}", _payload(account.id, outgoing.text), act)
+
+
+def _payload(account_id: str, text: str) -> JSON:
+    return {"account_id": account_id, "text": text}

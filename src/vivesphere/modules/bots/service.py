@@ -7,7 +7,6 @@ import msgspec
 from vivesphere.contracts.secrets import StoreSecret
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.handle import BusHandle
-from vivesphere.kernel.bus.messages import JSON
 from vivesphere.kernel.cause import Mode, cause_for
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db.handle import DatabaseHandle
@@ -19,6 +18,7 @@ from vivesphere.modules.bots import rules
 from vivesphere.modules.bots.accounts import Accounts
 from vivesphere.modules.bots.connectors.connector import Platform, Platforms
 from vivesphere.modules.bots.errors import MessageInvalid
+from vivesphere.modules.bots.outbox import pretend
 from vivesphere.modules.bots.records import AccountRecord, BotRecord, MessageQuery, MessageRecord
 from vivesphere.modules.bots.rules import Fleet, Outgoing, Queued
 from vivesphere.modules.bots.schemas import BotName, Prefix
@@ -133,19 +133,13 @@ class BotService:
 
     async def _pretend(self, outgoing: Outgoing) -> Queued:
         account = await self._db.read(rules.sender_of, outgoing)
-        payload: JSON = {"account_id": account.id, "text": outgoing.text}
-        target = f"{account.platform}:{outgoing.channel}"
-        await self._effects.perform("chat.send", target, payload, _must_not_act, stand_in=None)
+        await pretend(self._effects, account, outgoing)
         return Queued(new_id(), account.id)
 
 
 def viewer(actor: Principal) -> str:
     """The user whose own web chat may be shown to the actor; empty for one who is no user."""
     return principals.name(actor) if principals.kind(actor) == "user" else ""
-
-
-async def _must_not_act() -> JSON:
-    raise AssertionError("the effects gate does not act in a shadow")
 
 
 def _check(value: str, kind: Any, rule: str) -> None:

@@ -1,0 +1,44 @@
+"""The whole server as a process, a real IRC server as another, and a person on it."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tests.support.irc import IrcServer, irc_person, irc_server, until_joined
+from tests.support.process import serving
+from tests.support.waiting import until
+
+
+def put_on_irc(client: httpx.Client, server: IrcServer) -> str:
+    """A new bot with a started IRC account in #room; its id."""
+    bot: str = client.post("/api/v1/bots", json={"name": "Dicer"}).raise_for_status().json()["id"]
+    config = {"host": server.host, "port": server.port, "tls": False, "nick": "Dicer", "channels": ["#room"]}
+    account = client.post(f"/api/v1/bots/{bot}/accounts", json={"platform": "irc", "config": config}).raise_for_status().json()
+    client.post(f"/api/v1/bots/{bot}/accounts/{account['id']}/start").raise_for_status()
+    return bot
+
+
+def state_of(client: httpx.Client, bot: str) -> Any:
+    return client.get(f"/api/v1/bots/{bot}").raise_for_status().json()["accounts"][0]["state"]
+
+
+async def test_a_bot_rolls_dice_on_irc_and_comes_back_after_a_kill(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with irc_server() as irc, irc_person(irc, "alice", "#room") as alice:
+        with serving(data) as server:
+            with server.client() as client:
+                bot = put_on_irc(client, irc)
+                await until_joined(alice, "Dicer", "#room")
+                until(lambda: state_of(client, bot), lambda state: bool(state == "connected"))
+            await alice.say("#room", "!roll 2d6")
+            assert "2d6" in await alice.hear_from("Dicer", "#room")
+            await alice.say("#room", "!rol 2d6")
+            assert "Did you mean !roll" in await alice.hear_from("Dicer", "#room")
+            server.kill()
+        await alice.hear(":Dicer!", " QUIT ")
+        with serving(data) as server:
+            await until_joined(alice, "Dicer", "#room")
+            await alice.say("#room", "Dicer: roll 1d4")
+            assert "1d4" in await alice.hear_from("Dicer", "#room")
+            server.stop()
+            await alice.hear(":Dicer!", " QUIT ")

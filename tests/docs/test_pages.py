@@ -156,7 +156,7 @@ def curls() -> list[tuple[str, str, str, str | None]]:
     return found
 
 
-@pytest.mark.parametrize(("place", "method", "path", "body"), curls())
+@pytest.mark.parametrize(("place", "method", "path", "body"), curls(), ids=lambda part: str(part).partition("{")[0])
 def test_a_call_of_the_guides_fits_the_api(place: str, method: str, path: str, body: str | None) -> None:
     document = openapi()
     found = operation(document, method, path)

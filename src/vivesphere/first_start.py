@@ -35,13 +35,10 @@ async def _furnish_trigger(bus: BusHandle) -> None:
                     {"id": "roll", "kind": "tool", "tool": "dice.roll", "arguments": {"notation": "2d6"}},
                     {"id": "breathe", "kind": "wait", "seconds": 2},
                     {
-                        "id": "say",
+                        "id": "announce",
                         "kind": "tool",
-                        "tool": "text.render_template",
-                        "arguments": {
-                            "template": "Today's roll is {{ total }}.",
-                            "values": {"total": "{{ steps.roll.result.total }}"},
-                        },
+                        "tool": "text.change_case",
+                        "arguments": {"text": "today's roll is {{ steps.roll.result.total }}", "case": "title"},
                     },
                 ]
             },

@@ -4,7 +4,8 @@ This is the plugin boundary. Whatever a plugin's code raises becomes a sentence 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from vivesphere.contracts.plugins import (
 )
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.errors import BusError
+from vivesphere.kernel.cause import acting_under, cause_for
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.effect_errors import EffectUnknown
 from vivesphere.kernel.lifetime import Lifetime
@@ -120,8 +122,9 @@ class Host:
     async def begin(self, plugin: RunningPlugin) -> None:
         """Call `on_enable`, then let it hear what it listens to. Raises PluginFault."""
         try:
-            async with asyncio.timeout(HOOK_DEADLINE):
-                await plugin.code.on_enable(plugin.context)
+            with _for_itself(plugin):
+                async with asyncio.timeout(HOOK_DEADLINE):
+                    await plugin.code.on_enable(plugin.context)
             for each in plugin.code.listeners:
                 plugin.context.bus.listen(each.pattern, _heard_by(plugin, each), name=f"{plugin.manifest.id}<{each.pattern}>")
         except Exception as error:
@@ -133,8 +136,9 @@ class Host:
         findings = []
         if begun:
             try:
-                async with asyncio.timeout(HOOK_DEADLINE):
-                    await plugin.code.on_disable(plugin.context)
+                with _for_itself(plugin):
+                    async with asyncio.timeout(HOOK_DEADLINE):
+                        await plugin.code.on_disable(plugin.context)
             except Exception as error:
                 log.warning("plugin_on_disable_failed", plugin=plugin.manifest.id, exc_info=True)
                 findings.append(f"on_disable: {_shown(error, HOOK_DEADLINE)}")
@@ -175,6 +179,14 @@ class Host:
         except Exception as error:
             log.exception("plugin_tool_raised", plugin=plugin.manifest.id, tool=tool.declaration.name)
             return PluginToolFailed(f"The tool has a bug: it raised {type(error).__name__}. The log says where.")
+
+
+@contextmanager
+def _for_itself(plugin: RunningPlugin) -> Iterator[None]:
+    """In its lifecycle hooks a plugin acts on its own authority, not on that of whoever enables it."""
+    principal = plugin.context.bus.principal
+    with acting_under(cause_for(principal).acting_as(principal)):
+        yield
 
 
 def _heard_by(plugin: RunningPlugin, listener: Listener) -> Callable[[Any], Awaitable[None]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,6 +28,8 @@ from vivesphere.modules.plugins.errors import PluginCannotStart, PluginNotFound
 from vivesphere.modules.plugins.host import Host, PluginFault, RunningPlugin
 from vivesphere.modules.plugins.schemas import CommandView, Plugin, PluginState, Status
 from vivesphere.sdk import Command, Tool
+
+_COMMAND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 OWN_COMMANDS = frozenset({"help"})
 """Answered by the bots themselves; a plugin's would never be reached."""
@@ -55,14 +58,14 @@ class PluginService:
 
     async def start(self) -> None:
         """Enable what was enabled when the server stopped, and, seen for the first time, what its manifest wants enabled."""
-        remembered = await self._db.read(rules.states)
+        self._states = await self._db.read(rules.states)
         for plugin_id, found in self._found.items():
-            state = remembered.get(plugin_id)
+            state = self._states.get(plugin_id)
             wanted = state.status != "disabled" if state else found.manifest is None or found.manifest.enabled_by_default
             if wanted:
                 await self._try_to_enable(found)
-            else:
-                self._states[plugin_id] = state or _state(found, "disabled")
+            elif state is None:
+                self._states[plugin_id] = _state(found, "disabled")
 
     async def stop(self) -> None:
         """End every plugin; what was enabled stays so for the next start."""
@@ -143,7 +146,7 @@ class PluginService:
             await self._host.begin(plugin)
             begun = True
             await self._register_tools(plugin)
-        except PluginFault:
+        except BaseException:
             await self._host.end(plugin, begun=begun)
             raise
         plugin_id = plugin.manifest.id
@@ -167,34 +170,38 @@ class PluginService:
     def _check_commands(self, plugin: RunningPlugin) -> None:
         names = [each.name for each in plugin.code.commands]
         for name in names:
-            if name in self._commands:
-                raise PluginFault(
-                    f"The command {name!r} is answered by the plugin {self._commands[name][0].manifest.id} already."
-                )
+            if not _COMMAND.fullmatch(name):
+                raise PluginFault(f"The command {name!r} must be a lower-case word of letters, digits, '_' and '-'.")
             if name in OWN_COMMANDS or names.count(name) > 1:
                 raise PluginFault(f"The command {name!r} is taken: it is the server's own, or declared twice.")
+            if name in self._commands:
+                owner = self._commands[name][0].manifest.id
+                raise PluginFault(f"The command {name!r} belongs to the plugin {owner} already.")
 
     async def _register_tools(self, plugin: RunningPlugin) -> None:
         declared = tuple(each.declaration for each in plugin.code.tools)
-        if declared:
-            reply = await self._bus.request(RegisterPluginTools(plugin=plugin.manifest.id, tools=declared))
-            if isinstance(reply, ToolsRejected):
-                raise PluginFault(reply.detail)
+        if not declared:
+            return
+        reply = await self._bus.request(RegisterPluginTools(plugin=plugin.manifest.id, tools=declared))
+        if isinstance(reply, ToolsRejected):
+            raise PluginFault(reply.detail)
 
     async def _settle(self, state: PluginState) -> None:
-        self._states[state.id] = state
-        await self._db.write(rules.settle, state)
+        """Remembered and told only if something changed: a restart is no news."""
+        if self._states.get(state.id) != state:
+            self._states[state.id] = state
+            await self._db.write(rules.settle, state)
 
     @contextmanager
     def _own_authority(self) -> Iterator[None]:
-        """Whoever may enable plugins need not hold what enabling takes, nor does the plugin act for them in its hooks."""
+        """Whoever may enable plugins need not hold what enabling them takes."""
         own = self._bus.principal
         with acting_under(cause_for(own).acting_as(own)):
             yield
 
     def _view(self, found: FoundPlugin) -> Plugin:
         state = self._states[found.id]
-        plugin = self._running.get(found.id)
+        code = self._running[found.id].code if found.id in self._running else None
         manifest = found.manifest
         return Plugin(
             id=found.id,
@@ -203,10 +210,8 @@ class PluginService:
             description=manifest.description if manifest else "",
             status=state.status,
             detail=state.detail,
-            commands=[CommandView(name=each.name, help=each.help, usage=each.usage) for each in plugin.commands]
-            if plugin
-            else [],
-            tools=[each.declaration.name for each in plugin.code.tools] if plugin else [],
+            commands=[CommandView(name=each.name, help=each.help, usage=each.usage) for each in code.commands] if code else [],
+            tools=[each.declaration.name for each in code.tools] if code else [],
         )
 
 

@@ -122,9 +122,9 @@ class Unit:
         self._results.clear()
         self._connection = None
 
-    def left_with(self, error: sa.exc.DBAPIError) -> Exception:
+    def left_with(self, connection: Connection, error: sa.exc.DBAPIError) -> Exception:
         """A driver's error left the rule: one met while rows were fetched, or a constraint that no repository translated."""
-        explained = self._explained(self._open(), error)
+        explained = self._explained(connection, error)
         return ConstraintViolated(str(error.orig)) if explained is error else explained
 
     def _open(self) -> Connection:

@@ -106,7 +106,7 @@ class Work:
         try:
             self.result = self.rule(unit, *self.args, **self.kwargs)
         except sa.exc.DBAPIError as error:
-            self.error = unit.left_with(error)
+            self.error = unit.left_with(connection, error)
             self.error.__cause__ = error
         except BaseException as error:  # noqa: BLE001 - whatever the rule raises belongs to its caller, not to this thread
             self.error = error

@@ -57,9 +57,11 @@ class HttpForTests:
 
 
 @asynccontextmanager
-async def http_for(static: Path, *modules: Module, environ: Sequence[tuple[str, str]] = ()) -> AsyncIterator[HttpForTests]:
-    """The application of these modules over ASGI, in this very task."""
-    async with BusForTests() as bus:
+async def http_for(
+    static: Path, *modules: Module, environ: Sequence[tuple[str, str]] = (), bus: BusForTests | None = None
+) -> AsyncIterator[HttpForTests]:
+    """The application of these modules over ASGI, in this very task. A module with an authenticator takes the place of ours."""
+    async with bus or BusForTests() as bus:
         bus.permissions.install(
             PermissionSnapshot(
                 grants={
@@ -80,7 +82,9 @@ async def http_for(static: Path, *modules: Module, environ: Sequence[tuple[str, 
             version="1.2.3",
             stopping=asyncio.Event(),
         )
-        app = build_http((*modules, Module(name="doorman", authenticator=authenticator)), kernel)
+        guarded = any(module.authenticator for module in modules)
+        doorman = () if guarded else (Module(name="doorman", authenticator=authenticator),)
+        app = build_http((*modules, *doorman), kernel)
         transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             yield HttpForTests(bus, app, client, authenticator, kernel)

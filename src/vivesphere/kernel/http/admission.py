@@ -80,13 +80,15 @@ class Admission(ASGIMiddleware):
         handshake = Handshake(scope, receive, send)
         try:
             await self._run(scope, handshake.receive, handshake.send, next_app)
-        except WebSocketDisconnect:
+            error = handshake.error
+        except Refusal as refused:
+            error = refused
+        if error is None or isinstance(error, WebSocketDisconnect):
             return
-        except Exception as error:
-            refusal = as_refusal("GET", scope["path"], error)
-            if not isinstance(refusal, Refusal):
-                log.error("websocket_failed", path=scope["path"], request_id=request_id(scope), exc_info=error)
-            await handshake.refuse(refusal)
+        refusal = as_refusal("GET", scope["path"], error)
+        if not isinstance(refusal, Refusal):
+            log.error("websocket_failed", path=scope["path"], request_id=request_id(scope), exc_info=error)
+        await handshake.refuse(refusal)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         scope["state"][BEGAN_KEY] = time.perf_counter()

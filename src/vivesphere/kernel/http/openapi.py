@@ -6,7 +6,7 @@ every route can answer when it refuses is added here, once for all.
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -61,6 +61,8 @@ REFUSALS = {
 }
 
 Json = dict[str, Any]
+Operation = tuple[str, str, HTTPRouteHandler, Json]
+"""Path, method, handler, and the operation object of the document."""
 
 
 class _Document(OpenAPIRenderPlugin):
@@ -87,7 +89,7 @@ class _Viewer(OpenAPIRenderPlugin):
 def viewer_asset(request: Request[Any, Any, Any]) -> Response[bytes]:
     name = request.scope["path"].rsplit("/", 1)[-1]
     kind = "text/javascript" if name.endswith(".js") else "text/css"
-    return Response(_asset(name), media_type=f"{kind}; charset=utf-8")
+    return Response(_asset(name), media_type=kind)
 
 
 def _ours(response: Response[Any]) -> Response[Any]:
@@ -117,22 +119,32 @@ def openapi_config(version: str) -> OpenAPIConfig:
 
 
 def openapi_document(app: Litestar) -> Json:
-    """The whole document as plain JSON."""
-    document: Json = msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()))
+    """The whole document as plain JSON, the same for the same routes: it is committed, and compared."""
+    document = _plain(app.openapi_schema.to_schema())
     operations = list(_operations(app, document))
-    types = {field for _, _, handler, _ in operations for field in (_body(handler), _reply(handler)) if field is not None}
-    types = {each for each in types if _describable(each)} | {Problem}
-    schemas, components = msgspec.json.schema_components(types, ref_template=REF)
-    by_type = dict(zip(types, schemas, strict=True))
+    by_type = _schemas(document, operations)
     for path, method, handler, operation in operations:
         _complete(operation, path, method, handler, by_type)
-    document["components"]["schemas"] = dict(sorted(components.items()))
     document["components"]["responses"] = {_name(status): _problem(status, by_type[Problem]) for status in REFUSALS}
     document["x-websockets"] = dict(_websockets(app))
-    return document
+    return _plain(document)
 
 
-def _operations(app: Litestar, document: Json) -> Iterator[tuple[str, str, HTTPRouteHandler, Json]]:
+def _schemas(document: Json, operations: Iterable[Operation]) -> dict[Any, Json]:
+    """Put msgspec's schemas in the place of Litestar's; the schema of each type that a body or a reply has."""
+    found = [kind for _, _, handler, _ in operations for kind in (_body(handler), _reply(handler)) if _describable(kind)]
+    types = list(dict.fromkeys([Problem, *found]))
+    schemas, components = msgspec.json.schema_components(types, ref_template=REF)
+    document["components"]["schemas"] = dict(sorted(components.items()))
+    return dict(zip(types, schemas, strict=True))
+
+
+def _plain(value: Any) -> Json:
+    plain: Json = msgspec.json.decode(msgspec.json.encode(value))
+    return plain
+
+
+def _operations(app: Litestar, document: Json) -> Iterator[Operation]:
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
             continue
@@ -215,7 +227,7 @@ def _reply(handler: HTTPRouteHandler) -> Any | None:
 
 
 def _describable(kind: Any) -> bool:
-    if kind in (bytes, str):
+    if kind in (None, bytes, str):
         return False
     try:
         msgspec.json.schema_components([kind])

@@ -175,7 +175,7 @@ def _validation(error: ValidationException) -> Refusal:
     """What Litestar found wrong in the path and the query; bodies are checked before (`body.TypedRequest`)."""
     found = error.extra if isinstance(error.extra, list) else []
     if not found:
-        return Malformed(f"{error.detail.rstrip('.')}.")
+        return InputNotValid(f"{error.detail.rstrip('.')}.")
     if any(each.get("key") == "data" for each in found):
         return Malformed("This request needs a JSON body, and came without one.")
     errors = [field_error(each["message"], "/" + _escaped(each.get("key", ""))) for each in found]

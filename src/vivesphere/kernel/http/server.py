@@ -28,7 +28,7 @@ from vivesphere.kernel.http.health import health_routes
 from vivesphere.kernel.http.openapi import openapi_config
 from vivesphere.kernel.http.problems import answer
 from vivesphere.kernel.http.rate_limit import AnonymousLimit, HttpSettings
-from vivesphere.kernel.http.sockets import STOPPING
+from vivesphere.kernel.http.sockets import STOPPING, remember_error
 from vivesphere.kernel.http.static import static_files
 from vivesphere.kernel.http.stream import Desk, stream_route
 from vivesphere.kernel.module import Module
@@ -80,6 +80,7 @@ def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, 
         ],
         middleware=[Admission(desk.authenticator, kernel.permissions, limit)],
         exception_handlers={Exception: answer},
+        after_exception=[remember_error],
         before_send=[add_headers, _counting(kernel)],
         request_class=TypedRequest,
         request_max_body_size=settings.max_body_bytes,

@@ -15,6 +15,7 @@ APPLICATION = 4000
 """Close codes 4000 to 4999 are the application's (RFC 6455, 7.4.2); ours are 4000 + the HTTP status of the refusal."""
 
 STOPPING = "stopping"
+ERROR_KEY = "vivesphere.error"
 
 Socket = WebSocket[Any, Any, Any]
 
@@ -39,10 +40,19 @@ def close_code(error: Exception) -> tuple[int, str]:
     return FAILED, "The server failed; its log says why."
 
 
+async def remember_error(error: Exception, scope: Scope) -> None:
+    """An `after_exception` hook: keeps the error for the door, which says what it was.
+
+    Litestar itself answers an error inside a WebSocket by a close that says nothing.
+    """
+    scope["state"][ERROR_KEY] = error
+
+
 class Handshake:
     """Stands between server and handler, and knows how far the connection has come."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._state = scope["state"]
         self._offered = offered_protocols(scope)
         self._receive = receive
         self._send = send
@@ -56,7 +66,15 @@ class Handshake:
         self._closed = self._closed or message["type"] == "websocket.disconnect"
         return message
 
+    @property
+    def error(self) -> Exception | None:
+        """What the handler raised."""
+        raised: Exception | None = self._state.get(ERROR_KEY)
+        return raised
+
     async def send(self, message: Message) -> None:
+        if message["type"] == "websocket.close" and self.error is not None:
+            return
         self._accepted = self._accepted or message["type"] == "websocket.accept"
         self._closed = self._closed or message["type"] == "websocket.close"
         await self._send(message)
@@ -71,6 +89,7 @@ class Handshake:
             await self.receive()
         if self._closed:
             return
+        self._state.pop(ERROR_KEY, None)
         code, reason = close_code(error)
         if not self._accepted and WEBSOCKET_PROTOCOL in self._offered:
             await self.send({"type": "websocket.accept", "subprotocol": WEBSOCKET_PROTOCOL, "headers": []})

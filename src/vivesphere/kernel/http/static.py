@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Request, Response, get
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from vivesphere.kernel.http.authentication import public
@@ -45,7 +45,9 @@ def static_files(root: Path) -> HTTPRouteHandler:
 
 def find(root: Path, wanted: str) -> StaticFile:
     """The file at that path, or the index. Raises PathUnknown for a missing file that has an ending, and without a UI."""
-    file = (root / wanted).resolve() if "\0" not in wanted else root / INDEX
+    if "\0" in wanted:
+        raise PathUnknown("There is no such file.")
+    file = (root / wanted).resolve()
     # `resolve` undoes `..` and symbolic links, so that nothing outside of `root` can be named.
     if wanted and file.is_relative_to(root.resolve()) and file.is_file():
         return _read(file, FOREVER if wanted.startswith("assets/") else "no-cache")
@@ -60,10 +62,9 @@ def find(root: Path, wanted: str) -> StaticFile:
 def _read(file: Path, cache: str) -> StaticFile:
     known = file.stat()
     media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    text = media_type.startswith("text/") or media_type in (MediaType.JSON, "text/javascript", "application/javascript")
     return StaticFile(
         content=file.read_bytes(),
         etag=f'"{known.st_mtime_ns:x}-{known.st_size:x}"',
-        media_type=f"{media_type}; charset=utf-8" if text else media_type,
+        media_type=media_type,
         cache=cache,
     )

@@ -11,7 +11,6 @@ type Item<P extends keyof paths> = Answer<P, "get"> extends { items: (infer I)[]
 export type Tokens = Answer<"/api/v1/auth/login", "post">;
 export type Bot = Item<"/api/v1/bots">;
 export type Account = Bot["accounts"][number];
-export type Message = Item<"/api/v1/bots/{bot_id}/messages">;
 export type Platform = Item<"/api/v1/platforms">;
 export type Tool = Item<"/api/v1/tools">;
 export type ToolRun = Answer<"/api/v1/tools/{name}/run", "post">;

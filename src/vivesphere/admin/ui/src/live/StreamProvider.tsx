@@ -50,7 +50,7 @@ export function StreamProvider({ children }: { children: ReactNode }) {
         for (const listener of listeners) listener(frame);
       },
       onState: setState,
-      onRefused: () => session.refresh(),
+      onUnauthorised: () => session.refresh(),
     });
     return () => connection.close();
   }, [queries, listeners]);

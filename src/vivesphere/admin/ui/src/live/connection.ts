@@ -9,11 +9,17 @@ interface Wiring {
   onOpen?: (send: (frame: unknown) => void) => void;
   onFrame: (frame: unknown) => void;
   onState: (state: ConnectionState) => void;
-  /** The server refused the token (close code 4401, or 1008 before it): a chance to refresh it before the next attempt. */
-  onRefused?: () => Promise<unknown>;
+  /** The server refused the token: a chance to refresh it before the next attempt. */
+  onUnauthorised: () => Promise<unknown>;
+  /** The server will not have this connection, token or not, and said why; it is not tried again by itself. */
+  onRefused?: (reason: string) => void;
 }
 
 const STABLE_AFTER_MS = 5_000;
+
+// The server closes with 4000 + the HTTP status of the refusal.
+const UNAUTHORISED = 4401;
+const REFUSED = new Set([4400, 4403, 4404]);
 
 /**
  * One WebSocket that comes back. The token travels as a subprotocol, since a browser can set no header on a WebSocket and an
@@ -67,17 +73,21 @@ export class Connection {
       this.wiring.onOpen?.((frame) => this.send(frame));
     };
     socket.onmessage = (message: MessageEvent<string>) => this.wiring.onFrame(JSON.parse(message.data));
-    socket.onclose = (event) => void this.#lost(event.code);
+    socket.onclose = (event) => void this.#lost(event.code, event.reason);
   }
 
-  async #lost(code: number): Promise<void> {
+  async #lost(code: number, reason: string): Promise<void> {
     clearTimeout(this.#settled);
     this.#socket = null;
     if (this.#closed) return;
+    if (REFUSED.has(code)) {
+      this.wiring.onState("closed");
+      this.wiring.onRefused?.(reason);
+      return;
+    }
     this.wiring.onState("waiting");
-    // Before the handshake is done a refusal shows as 1006, like any other failure: after two of them the token is suspected too.
-    const suspect = code === 4401 || code === 1008 || (code === 1006 && this.#attempt >= 2);
-    if (suspect) await this.wiring.onRefused?.().catch(() => undefined);
+    // A refresh that cannot reach the server fails, too; the next attempt then finds out the same.
+    if (code === UNAUTHORISED) await this.wiring.onUnauthorised().catch(() => undefined);
     if (this.#closed) return;
     this.#retry = setTimeout(() => this.#open(), delayBefore(this.#attempt));
     this.#attempt += 1;

@@ -50,7 +50,7 @@ function Room({ bot }: { bot: Bot }) {
   const account = bot.accounts.find(({ platform }) => platform === WEBCHAT);
   if (!account) return <NoWebchat bot={bot} />;
   if (account.state === "stopped") return <Stopped bot={bot} account={account} />;
-  return <Conversation key={account.id} bot={bot} account={account} />;
+  return <Conversation key={account.id} bot={bot} />;
 }
 
 function NoBots() {

@@ -9,10 +9,12 @@ import { ErrorNotice } from "../parts/ErrorNotice";
 import { useSessionState } from "../session/useSession";
 import { Shell } from "./Shell";
 
+const LOGIN = "/login";
+
 /** The door before every page that needs a user: restores the session of a reload, or leads to the login page. */
 export function SignedIn() {
   const state = useSessionState();
-  const { href } = useLocation();
+  const { href, pathname } = useLocation();
   const [problem, setProblem] = useState<string | null>(null);
 
   const restore = () => {
@@ -21,7 +23,9 @@ export function SignedIn() {
   };
   useEffect(restore, []);
 
-  if (state === "signed-out") return <Navigate to="/login" search={{ to: href === "/" ? undefined : href }} replace />;
+  // The location changes before this page is taken away: asked again then, it would lead to the login page of the login page.
+  if (state === "signed-out" && pathname === LOGIN) return null;
+  if (state === "signed-out") return <Navigate to={LOGIN} search={{ to: href === "/" ? undefined : href }} replace />;
   if (state === "unknown") {
     return (
       <Center mih="100vh" component="main" p="md">

@@ -1,14 +1,13 @@
 import { ActionIcon, Button, Group, Stack, Text, Textarea } from "@mantine/core";
 import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 
-import { sentenceOf } from "../../api/problems";
-import type { Account, Bot } from "../../api/types";
+import type { Bot } from "../../api/types";
 import { t } from "../../messages";
 import { EmptyState } from "../../parts/EmptyState";
-import { ErrorNotice } from "../../parts/ErrorNotice";
 import { Icon } from "../../parts/Icon";
 import { When } from "../../parts/When";
-import { useConversation, type Line } from "./useConversation";
+import type { Line } from "./lines";
+import { useConversation } from "./useConversation";
 
 function Bubble({ line, bot }: { line: Line; bot: Bot }) {
   const note = { sending: t.chat.sending, failed: t.chat.notSent, sent: "" }[line.state];
@@ -66,6 +65,7 @@ function Composer({ bot, open, say }: { bot: Bot; open: boolean; say: (text: str
 
 function FirstWords({ bot, say, open }: { bot: Bot; say: (text: string) => boolean; open: boolean }) {
   return (
+    <div className="late">
     <EmptyState icon="chat" title={t.chat.empty(bot.name)} hint={t.chat.emptyHint}>
       <Group gap="xs" justify="center">
         {t.chat.suggestions(bot.prefix).map((words) => (
@@ -75,6 +75,7 @@ function FirstWords({ bot, say, open }: { bot: Bot; say: (text: string) => boole
         ))}
       </Group>
     </EmptyState>
+    </div>
   );
 }
 
@@ -92,15 +93,14 @@ function useFollow(length: number) {
   return { ref: log, onScroll };
 }
 
-export function Conversation({ bot, account }: { bot: Bot; account: Account }) {
-  const { history, lines, state, problem, say } = useConversation(bot, account);
+export function Conversation({ bot }: { bot: Bot }) {
+  const { lines, state, problem, say } = useConversation(bot);
   const follow = useFollow(lines.length);
   const open = state === "open";
   return (
-    <Stack className="surface" gap={0} h={{ base: "calc(100dvh - 210px)", sm: "calc(100dvh - 190px)" }} mih={360}>
+    <Stack className="surface" gap={0} h={{ base: "calc(100dvh - 246px)", sm: "calc(100dvh - 190px)" }} mih={360}>
       <div className="chat-log" role="log" tabIndex={0} aria-label={t.chat.log(bot.name)} {...follow}>
-        {history.isError && <ErrorNotice problem={sentenceOf(history.error)} onRetry={() => void history.refetch()} />}
-        {history.isSuccess && lines.length === 0 && <FirstWords bot={bot} say={say} open={open} />}
+        {open && lines.length === 0 && <FirstWords bot={bot} say={say} open={open} />}
         <Stack gap="md">
           {lines.map((line) => (
             <Bubble key={line.id} line={line} bot={bot} />

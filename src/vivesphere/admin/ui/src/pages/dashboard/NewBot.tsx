@@ -21,8 +21,8 @@ export function NewBot({ opened, onClose }: { opened: boolean; onClose: () => vo
     <Modal opened={opened} onClose={onClose} title={t.bots.new} closeButtonProps={{ "aria-label": t.lists.close }}>
       <form onSubmit={submit}>
         <Stack gap="md">
-          <TextInput name="name" label={t.bots.name} description={t.bots.nameHint} required maxLength={64} data-autofocus />
-          <TextInput name="prefix" label={t.bots.prefix} description={t.bots.prefixHint} defaultValue="!" required maxLength={8} />
+          <TextInput name="name" label={t.bots.name} description={t.bots.nameHint} required maxLength={40} data-autofocus />
+          <TextInput name="prefix" label={t.bots.prefix} description={t.bots.prefixHint} defaultValue="!" required maxLength={5} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               {t.lists.cancel}

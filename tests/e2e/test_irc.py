@@ -1,5 +1,6 @@
 """The whole server as a process, a real IRC server as another, and a person on it."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ async def test_a_bot_rolls_dice_on_irc_and_comes_back_after_a_kill(tmp_path: Pat
     data = tmp_path / "data"
     async with irc_server() as irc, irc_person(irc, "alice", "#room") as alice:
         with serving(data) as server:
-            with server.client() as client:
+            with closing(server.client()) as client:
                 bot = put_on_irc(client, irc)
                 await until_joined(alice, "Dicer", "#room")
                 until(lambda: state_of(client, bot), lambda state: bool(state == "connected"))

@@ -142,7 +142,8 @@ class World:
             "log": structlog.get_logger(),
         }
         # What bots do not use stays away, so that using it fails here.
-        context = ModuleContext(**{field.name: parts.get(field.name) for field in dataclasses.fields(ModuleContext)})
+        used: dict[str, Any] = {field.name: parts.get(field.name) for field in dataclasses.fields(ModuleContext)}
+        context = ModuleContext(**used)
         self.module = build(context)
         wire(self.module, context)
         self.app = self._http()

@@ -33,19 +33,12 @@ from vivesphere.modules.bots.connectors.connector import (
     Streams,
 )
 from vivesphere.modules.bots.outbox import OutboxSender
-from vivesphere.modules.bots.records import AccountRecord
+from vivesphere.modules.bots.records import AccountRecord, AccountState
 
 STOP_SECONDS = 3.0
 """How long an account may take to say goodbye; the module's own deadline is longer."""
 
 log = structlog.get_logger("vivesphere.bots")
-
-
-class AccountState(msgspec.Struct, frozen=True):
-    """`stopped`, `connecting`, `connected`, `waiting` (to connect again) or `failed` (needs a person)."""
-
-    state: str = "stopped"
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

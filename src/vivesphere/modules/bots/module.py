@@ -40,23 +40,11 @@ def build(context: ModuleContext) -> Module:
         random=random.random,
     )
     service = BotService(
-        db=context.db,
-        bus=context.bus,
-        effects=context.effects,
-        clock=context.clock,
-        accounts=accounts,
-        platforms=platforms,
+        db=context.db, bus=context.bus, effects=context.effects, clock=context.clock, accounts=accounts, platforms=platforms
     )
     handlers = BotHandlers(service)
     chat = Chat(service, accounts, context.clock)
-    conversation = Conversation(
-        service,
-        accounts,
-        context.bus,
-        lanes=Lanes(context.lifetime, at_once=settings.commands_at_once, waiting=settings.waiting_per_channel),
-        guard=LoopGuard(context.clock.monotonic, most=settings.replies_per_channel, window=settings.reply_window),
-        settings=settings,
-    )
+    conversation = _conversation(context, settings, service, accounts)
 
     async def stop() -> None:
         chat.close()
@@ -64,11 +52,7 @@ def build(context: ModuleContext) -> Module:
 
     return Module(
         name="bots",
-        responders={
-            CreateBot: handlers.create_bot,
-            AddAccount: handlers.add_account,
-            SendMessage: handlers.send_message,
-        },
+        responders={CreateBot: handlers.create_bot, AddAccount: handlers.add_account, SendMessage: handlers.send_message},
         listeners=(
             Listener(MessageReceived, conversation.hear),
             Listener(MessageReceived, chat.hear_received),
@@ -80,6 +64,17 @@ def build(context: ModuleContext) -> Module:
         start=service.start_desired,
         stop=stop,
         health=lambda: _health(accounts),
+    )
+
+
+def _conversation(context: ModuleContext, settings: BotsSettings, service: BotService, accounts: Accounts) -> Conversation:
+    return Conversation(
+        service,
+        accounts,
+        context.bus,
+        lanes=Lanes(context.lifetime, at_once=settings.commands_at_once, waiting=settings.waiting_per_channel),
+        guard=LoopGuard(context.clock.monotonic, most=settings.replies_per_channel, window=settings.reply_window),
+        settings=settings,
     )
 
 

@@ -31,6 +31,13 @@ class AccountRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class AccountState(msgspec.Struct, frozen=True):
+    """`stopped`, `connecting`, `connected`, `waiting` (to connect again) or `failed` (needs a person)."""
+
+    state: str = "stopped"
+    detail: str = ""
+
+
 class MessageRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A line of history. `sender` of an outgoing message is the bot's name."""
 

@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from vivesphere.modules.bots.accounts import AccountState
 from vivesphere.modules.bots.connectors.connector import Platform
-from vivesphere.modules.bots.records import AccountRecord, BotRecord, Direction, MessageRecord, MessageStatus
+from vivesphere.modules.bots.records import AccountRecord, AccountState, BotRecord, Direction, MessageRecord, MessageStatus
 
 BotName = Annotated[
     str, Meta(pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,38}[^\s\x00-\x1f\x7f])?$(?!\n)", examples=["Vivi"])

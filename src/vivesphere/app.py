@@ -84,6 +84,7 @@ class Application:
         self.settings = settings
         self.clock = clock
         self.data = DataDirectory(settings.server.data_dir)
+        self._database_file = database_file(settings.server.database_url, self.data.database)
         self.permissions = Permissions()
         self.services = ServiceRegistry()
         self.metrics = Metrics()
@@ -129,9 +130,8 @@ class Application:
         return {command.name: command for module, _ in self.modules for command in module.operator_commands}
 
     async def _open_database(self) -> None:
-        file = database_file(self.settings.server.database_url, self.data.database)
-        await asyncio.to_thread(migrate.bring_up_to_date, file, owners=tables.owners())
-        self.database = await Database.open(file, clock=self.clock)
+        await asyncio.to_thread(migrate.bring_up_to_date, self._database_file, owners=tables.owners())
+        self.database = await Database.open(self._database_file, clock=self.clock)
         self._releases.append(self.database.close)
         self.database.hooks.check = lambda principal, event: self.bus.check(principal, type(event))
         self.database.hooks.dispatch = self.bus.dispatch

@@ -38,7 +38,7 @@ async def _furnish_trigger(bus: BusHandle) -> None:
                         "id": "announce",
                         "kind": "tool",
                         "tool": "text.change_case",
-                        "arguments": {"text": "today's roll is {{ steps.roll.result.total }}", "case": "title"},
+                        "arguments": {"text": "today's roll is {{ steps.roll.result.total }}", "case": "sentence"},
                     },
                 ]
             },

@@ -2,6 +2,7 @@
 
 import socket
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -55,15 +56,15 @@ def copy_of(used: Path, to: Path) -> Path:
 
 def test_a_database_newer_than_the_code(used: Path, tmp_path: Path) -> None:
     data = copy_of(used, tmp_path / "data")
-    with sqlite3.connect(data / "vivesphere.db") as database:
+    with closing(sqlite3.connect(data / "vivesphere.db", isolation_level=None)) as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
-    database.close()
-    before = (data / "vivesphere.db").read_bytes()
+        before = list(database.iterdump())
     ended = run_cli(data, "serve")
     assert ended.returncode == 2
     assert "newer" in ended.stderr
     assert "Traceback" not in ended.stderr + ended.stdout
-    assert (data / "vivesphere.db").read_bytes() == before
+    with closing(sqlite3.connect(data / "vivesphere.db")) as database:
+        assert list(database.iterdump()) == before
 
 
 def test_a_lost_master_key(used: Path, tmp_path: Path) -> None:
@@ -101,7 +102,9 @@ def test_a_setting_that_makes_no_sense(tmp_path: Path, name: str, value: str) ->
 
 def test_users_are_managed_while_it_runs_and_while_it_does_not(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert run_cli(data, "user", "add", "offline", "--password-stdin", stdin="a long password\n").returncode == 0
+    environ = {"VIVESPHERE_ADMIN_PASSWORD": PASSWORD}
+    offline = run_cli(data, "user", "add", "offline", "--password-stdin", stdin="a long password\n", environ=environ)
+    assert offline.returncode == 0, offline.stderr
     with serving(data) as server:
         client = server.client()
         added = run_cli(data, "user", "add", "online", "--role", "viewer", "--password-stdin", stdin="another password\n")

@@ -26,6 +26,7 @@ class ServerProcess:
         self.data_dir = data_dir
         self.lines: list[str] = []
         self.url = ""
+        self._clients: list[httpx.Client] = []
         self._listening = threading.Event()
         self.process = subprocess.Popen(  # noqa: S603 - our own program, arguments of our own
             [*(command or _our_command()), "serve"],
@@ -55,8 +56,9 @@ class ServerProcess:
         return found.group()
 
     def client(self) -> httpx.Client:
-        """A client that has signed in as `admin`, whose password the environment gave."""
+        """A client that has signed in as `admin`, whose password the environment gave; closed when the server ends."""
         client = httpx.Client(base_url=self.url, timeout=30)
+        self._clients.append(client)
         tokens = client.post("/api/v1/auth/login", json={"username": "admin", "password": PASSWORD}).raise_for_status().json()
         client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         return client
@@ -79,6 +81,8 @@ class ServerProcess:
             self.process.kill()
             raise AssertionError(f"the server did not stop within {deadline:g} s:\n{self.output}") from None
         self._reader.join(deadline)
+        while self._clients:
+            self._clients.pop().close()
         return code
 
     def _read(self) -> None:

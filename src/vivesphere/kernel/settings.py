@@ -214,7 +214,8 @@ class Settings:
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        # A data directory that is a file is refused by whoever makes the directory, with the better sentence.
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StartError(f"The settings file {path} is not valid TOML: {error}.") from error

@@ -20,14 +20,18 @@ def database_file(url: str | None, default: Path) -> Path:
         return _file(url)
     if scheme.partition("+")[0] in _POSTGRESQL:
         raise StartError(
-            "PostgreSQL is not supported yet: leave the database URL out to use SQLite in the data directory, or name a file."
+            "PostgreSQL is not supported yet: leave VIVESPHERE_DATABASE_URL out to use SQLite in the data directory, "
+            "or name a file in it."
         )
     if scheme not in _SQLITE or not rest.startswith("/"):
-        raise StartError("The database URL is not understood: write sqlite:///path/to/file.db or the path of a file.")
+        raise StartError("VIVESPHERE_DATABASE_URL is not understood: write sqlite:///path/to/file.db or the path of a file.")
     return _file(rest[1:].partition("?")[0])
 
 
 def _file(path: str) -> Path:
     if path in ("", ":memory:") or path.startswith("file:"):
-        raise StartError("The database has to be a file, since several connections share it: write sqlite:///path/to/file.db.")
+        raise StartError(
+            "The database has to be a file, since several connections share it: "
+            "write sqlite:///path/to/file.db in VIVESPHERE_DATABASE_URL."
+        )
     return Path(path).expanduser().absolute()

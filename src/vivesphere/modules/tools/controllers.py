@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from litestar import Controller, get, post
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from vivesphere.contracts.tools import RunTool, ToolDeclaration, ToolRefused, ToolResult
 from vivesphere.kernel.errors import FieldError, InvalidInput, PermissionMissing, Refusal, TooManyRequests
@@ -14,7 +14,7 @@ from vivesphere.modules.tools.schemas import Execution, RunInput, RunOutput
 from vivesphere.modules.tools.service import ToolService
 
 Query = Annotated[
-    str, Parameter(query="query", max_length=200, description="Words that stand in a tool's name or description, all of them.")
+    str, QueryParameter(name="query", max_length=200, description="Words that stand in a tool's name or description, all of them.")
 ]
 Name = Annotated[str, Parameter(max_length=100, description="The tool's name, such as text.count_words.")]
 

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 from tests.modules.plans.test_runs import statuses, tool, wait
 from tests.modules.plans.world import World, running_world
 
+from vivesphere.contracts.plans import RunAccepted, StartRun
 from vivesphere.contracts.tools import RunTool, ToolResult
 from vivesphere.kernel import principals
 from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.modules.plans import rules
+
+EXAMPLES = settings.default.max_examples // 4 if settings.default else 25
+"""Each opens a database: fewer than elsewhere, but more when `make soak` asks for more."""
 
 PLANS = principals.module("plans")
 
@@ -36,6 +40,7 @@ class Journal(DatabaseHandle):
     """The database of an engine that may die after any transition it has written."""
 
     __slots__ = ("fuse",)
+    fuse: Fuse
 
     @classmethod
     def until(cls, world: World, fuse: Fuse) -> "Journal":
@@ -67,15 +72,16 @@ def plans(draw: st.DrawFn) -> list[dict[str, Any]]:
                 ]
             )
         )
-        if steps and draw(st.booleans()):
+        linked: bool = draw(st.booleans())
+        if steps and linked:
             earlier = [each["id"] for each in steps]
             step = {**step, "after": draw(st.lists(st.sampled_from(earlier), unique=True))}
         steps.append(step)
     return steps
 
 
-async def carried_out(world: World, run_id: str, died: asyncio.Event) -> bool:
-    """Let time pass until the run is over or the process is dead. Whether the run is over."""
+async def carried_out(world: World, died: asyncio.Event) -> bool:
+    """Let time pass until the run is over or blocked, or the process is dead. Whether it is not dead."""
     async with asyncio.timeout(20):
         while not died.is_set():
             if any(each.topic in ("plans.run.completed", "plans.run.blocked") for each in world.events):
@@ -86,21 +92,16 @@ async def carried_out(world: World, run_id: str, died: asyncio.Event) -> bool:
     return False
 
 
-async def start(world: World, steps: list[dict[str, Any]]) -> str:
-    """Start a run, even if the process dies before it can answer; the caller's retry finds it by its key."""
-    plan_id = await world.plan(*steps)
-    from vivesphere.contracts.plans import RunAccepted, StartRun
-
-    asking = asyncio.ensure_future(world.bus.module("triggers").request(StartRun(plan_id=plan_id, idempotency_key="once")))
-    dead = asyncio.ensure_future(world.fuse.dead.wait())
+async def start(world: World, fuse: Fuse, steps: list[dict[str, Any]]) -> None:
+    """Start a run, even if the process dies before it can answer."""
+    request = StartRun(plan_id=await world.plan(*steps))
+    asking = asyncio.ensure_future(world.bus.module("triggers").request(request))
+    dead = asyncio.ensure_future(fuse.dead.wait())
     await asyncio.wait([asking, dead], return_when=asyncio.FIRST_COMPLETED)
     dead.cancel()
     if asking.done():
-        reply = asking.result()
-        assert isinstance(reply, RunAccepted)
-        return reply.run_id
+        assert isinstance(asking.result(), RunAccepted)
     asking.cancel()
-    return ""
 
 
 async def rise(world: World, fuse: Fuse) -> None:
@@ -108,12 +109,11 @@ async def rise(world: World, fuse: Fuse) -> None:
     await world.stop()
     world.clock._sleepers.clear()
     world.tools.interrupt = fuse.burn
-    world.fuse = fuse
     await world.start(Journal.until(world, fuse))
 
 
 @given(steps=plans(), moments=st.integers(0, 14))
-@settings(max_examples=40)
+@settings(max_examples=EXAMPLES)
 def test_no_transition_is_a_bad_moment_to_die(steps: list[dict[str, Any]], moments: int) -> None:
     asyncio.run(die_after_a_transition(steps, moments))
 
@@ -122,10 +122,10 @@ async def die_after_a_transition(steps: list[dict[str, Any]], moments: int) -> N
     async with running_world() as world:
         await rise(world, fuse := Fuse(moments))
         world.tools.interrupt = None
-        await start(world, steps)
-        if not await carried_out(world, "", fuse.dead):
+        await start(world, fuse, steps)
+        if not await carried_out(world, fuse.dead):
             await rise(world, Fuse(1_000_000))
-            assert await carried_out(world, "", asyncio.Event())
+            assert await carried_out(world, asyncio.Event())
         (run,) = await all_runs(world)
         assert run["status"] == "completed"
         assert set(statuses(run).values()) == {"completed"}
@@ -136,7 +136,7 @@ async def die_after_a_transition(steps: list[dict[str, Any]], moments: int) -> N
 
 
 @given(steps=plans(), moments=st.integers(0, 30))
-@settings(max_examples=40)
+@settings(max_examples=EXAMPLES)
 def test_whenever_it_dies_nothing_is_done_twice(steps: list[dict[str, Any]], moments: int) -> None:
     asyncio.run(die_anywhere(steps, moments))
 
@@ -145,10 +145,10 @@ async def die_anywhere(steps: list[dict[str, Any]], moments: int) -> None:
     """Also in the middle of an act, where only the gate can know: then a person looks, and says what happened."""
     async with running_world() as world:
         await rise(world, fuse := Fuse(moments))
-        await start(world, steps)
-        if not await carried_out(world, "", fuse.dead):
+        await start(world, fuse, steps)
+        if not await carried_out(world, fuse.dead):
             await rise(world, Fuse(1_000_000))
-            assert await carried_out(world, "", asyncio.Event())
+            assert await carried_out(world, asyncio.Event())
         (run,) = await all_runs(world)
         for step in run["steps"]:
             if step["status"] == "unknown":
@@ -157,7 +157,7 @@ async def die_anywhere(steps: list[dict[str, Any]], moments: int) -> None:
                 url = f"/api/v1/runs/{run['id']}/steps/{step['id']}/resolve"
                 world.events.clear()
                 assert (await world.client.post(url, json={"outcome": outcome})).status_code == 200
-                assert await carried_out(world, "", asyncio.Event())
+                assert await carried_out(world, asyncio.Event())
         (run,) = await all_runs(world)
         assert run["status"] == "completed"
         written = [step["id"] for step in steps if step.get("tool") == "world.write"]
@@ -197,6 +197,7 @@ class Failing(Journal):
     """A database that cannot be written for a while."""
 
     __slots__ = ("failures",)
+    failures: int
 
     async def write(self, rule: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if rule is rules.record and self.failures > 0:

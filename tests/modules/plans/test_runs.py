@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.modules.plans.world import World
+from tests.modules.plans.world import World, running_world
 
 from vivesphere.contracts.plans import CreatePlan, DescribePlan, PlanKnown, PlanRefused, PlanSaved, RunAccepted, StartRun
 from vivesphere.contracts.tools import RunTool, ToolFailed, ToolRefused, ToolResult
@@ -28,7 +28,9 @@ def statuses(run: dict[str, Any]) -> dict[str, str]:
 
 async def test_steps_run_in_order_and_hand_their_results_on(world: World) -> None:
     run_id = await world.run(
-        tool("one", word="{{ input.word }}"), tool("two", all="{{ steps.one.result }}", text="{{ input.word }}!"), input={"word": "hi"}
+        tool("one", word="{{ input.word }}"),
+        tool("two", all="{{ steps.one.result }}", text="{{ input.word }}!"),
+        input={"word": "hi"},
     )
     run = await world.ended(run_id)
     assert run["status"] == "completed"
@@ -203,8 +205,6 @@ async def test_an_answer_that_breaks_leaves_the_outcome_open(world: World) -> No
 
 
 async def test_an_answer_that_never_comes_leaves_the_outcome_open() -> None:
-    from tests.modules.plans.world import running_world
-
     async with running_world() as world:
         await world.stop()
         world.environ["VIVESPHERE_PLANS_STEP_TIMEOUT"] = "0.01"
@@ -221,8 +221,7 @@ async def test_an_answer_that_never_comes_leaves_the_outcome_open() -> None:
 
 async def blocked(world: World) -> str:
     """A run whose one writing step begun its act in an earlier life and never heard the end of it."""
-    world.tools.answers["net.odd"] = odd = _odd()
-    del odd
+    world.tools.answers["net.odd"] = _odd()
     run_id = await world.run(tool("act", "net.odd"), tool("then", x="{{ steps.act.result }}"))
     assert (await world.ended(run_id))["status"] == "blocked"
     return run_id
@@ -351,8 +350,9 @@ async def test_other_modules_ask_over_the_bus(world: World) -> None:
     assert bad == PlanRefused(
         "The plan cannot be saved: 1 thing to correct. /steps/0/tool: there is no tool 'text.eco'; did you mean text.echo?."
     )
-    for request in (DescribePlan(plan_id="no"), StartRun(plan_id="no")):
-        assert isinstance(await bus.request(request), PlanRefused)
+    described, started = await bus.request(DescribePlan(plan_id="no")), await bus.request(StartRun(plan_id="no"))
+    assert isinstance(described, PlanRefused)
+    assert started == described
 
 
 async def test_a_chain_of_runs_ends_at_the_hop_limit(world: World) -> None:

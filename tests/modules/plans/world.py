@@ -85,9 +85,7 @@ class Tools:
     async def _describe(self, asked: DescribeTool) -> ToolDeclaration | ToolUnknown:
         if asked.tool not in (*self.answers, "world.write"):
             return ToolUnknown(("text.echo",) if asked.tool.startswith("text.") else ())
-        return ToolDeclaration(
-            name=asked.tool, description="", parameters={}, effect=self.effects.get(asked.tool, "none")
-        )
+        return ToolDeclaration(name=asked.tool, description="", parameters={}, effect=self.effects.get(asked.tool, "none"))
 
     async def _run(self, asked: RunTool) -> ToolReply:
         self.asked.append((asked, cause_for(SYSTEM)))
@@ -185,7 +183,8 @@ async def start_module(
         "lifetime": lifetime,
         "log": structlog.get_logger(),
     }
-    context = ModuleContext(**{field.name: parts.get(field.name) for field in dataclasses.fields(ModuleContext)})
+    given: dict[str, Any] = {field.name: parts.get(field.name) for field in dataclasses.fields(ModuleContext)}
+    context = ModuleContext(**given)
     module = build_module(context)
     wire(module, context)
     started = Started(module, lifetime, services, _http(module, directory, bus))
@@ -222,7 +221,6 @@ class World:
     bots: Bots = dataclasses.field(default_factory=Bots)
     events: list[Envelope[Any]] = dataclasses.field(default_factory=list)
     environ: dict[str, str] = dataclasses.field(default_factory=dict)
-    fuse: Any = None
 
     def __post_init__(self) -> None:
         self.tools = Tools(self.gate)
@@ -284,7 +282,9 @@ class World:
     async def asleep(self) -> None:
         """Wait until somebody sleeps on the clock."""
         async with asyncio.timeout(PATIENCE):
-            while not any(not wake.done() for _, _, wake in self.clock._sleepers):
+            while not any(  # noqa: ASYNC110 - the fake clock tells nobody who sleeps on it
+                not wake.done() for _, _, wake in self.clock._sleepers
+            ):
                 await asyncio.sleep(0)
 
     async def _hear(self, envelope: Envelope[Any]) -> None:

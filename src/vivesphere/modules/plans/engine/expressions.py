@@ -15,7 +15,9 @@ from minijinja import Environment, TemplateError
 from vivesphere.kernel.bus.messages import JSON
 from vivesphere.modules.plans.engine.tokens import Kind, Token, Unreadable, closing, words
 
-FUEL = 50_000
+FUEL = 300
+"""Instructions of minijinja's machine for one evaluation. There are no loops, so this is a bound on how much is written."""
+
 LONGEST_EXPRESSION = 1_000
 DEEPEST_NESTING = 8
 LARGEST_RESULT = 1_000_000
@@ -201,23 +203,26 @@ def _check_words(source: str, tokens: list[Token]) -> None:
         elif token.text in (")", "]", "}") and token.kind is Kind.SIGN:
             depth -= 1
         elif token.kind is Kind.NAME:
-            _check_name(source, token.text, before, tokens[index + 1].text if index + 1 < len(tokens) else "")
+            _check_name(source, tokens, index)
 
 
 def _is_method(tokens: list[Token], index: int) -> bool:
     return index >= 2 and tokens[index - 1].kind is Kind.NAME and tokens[index - 2].text == "."
 
 
-def _check_name(source: str, name: str, before: str, after: str) -> None:
-    if before == "|":
+def _check_name(source: str, tokens: list[Token], index: int) -> None:
+    name = tokens[index].text
+    earlier = [token.text for token in tokens[max(index - 2, 0) : index]]
+    after = tokens[index + 1].text if index + 1 < len(tokens) else ""
+    if earlier[-1:] == ["|"]:
         if name not in _FILTERS:
             raise ExpressionInvalid(f"{_shown(source)} uses the filter {name}, which does not exist here")
-    elif before in (".", "is") or after == "=" or name in _KEYWORDS:
+    elif name in _KEYWORDS or after == "=" or earlier[-1:] in (["."], ["is"]) or earlier == ["is", "not"]:
         return
     elif after == "(":
-        if name not in _FUNCTIONS and before != "not":
+        if name not in _FUNCTIONS:
             raise ExpressionInvalid(f"{_shown(source)} calls {name}(), which does not exist here")
-    elif name not in ROOTS and before != "not":
+    elif name not in ROOTS:
         raise ExpressionInvalid(f"{_shown(source)} uses {name}, which is unknown; there are {', '.join(ROOTS)}")
 
 

@@ -1,7 +1,7 @@
 """The whole application in this process, as `vivesphere serve` composes it, for benchmarks that need a module's own handles."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,9 +21,9 @@ class Running:
 
 
 @asynccontextmanager
-async def application() -> AsyncIterator[Running]:
-    """Settings are the defaults, the data directory is empty, the database is a real file."""
+async def application(environ: Mapping[str, str] | None = None) -> AsyncIterator[Running]:
+    """Settings are the defaults but for `environ`, the data directory is empty, the database is a real file."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings.load({"VIVESPHERE_DATA_DIR": str(Path(folder) / "data")})
+        settings = Settings.load({"VIVESPHERE_DATA_DIR": str(Path(folder) / "data"), **(environ or {})})
         async with app.running(settings) as started:
             yield Running(started)

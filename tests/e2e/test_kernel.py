@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-
 from tests.support.application import running
 from tests.support.process import serving
 from tests.support.target import Target
+
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.errors import RateLimited
 from vivesphere.kernel.bus.messages import Envelope, Event
@@ -78,9 +78,13 @@ async def test_a_flooding_plugin_is_held_back_and_a_neighbour_is_not(tmp_path: P
     async with running(tmp_path) as server:
         lifetime = Lifetime("flood")
         flood = server.context("plugins").issue(principals.plugin("flood"), lifetime).bus
-        with pytest.raises(RateLimited) as refused:
+
+        async def pour() -> None:
             for _ in range(2000):
                 await flood.publish(Chirped())
+
+        with pytest.raises(RateLimited) as refused:
+            await pour()
         assert 0 < refused.value.retry_after <= 1
         answer = await server.client.post("/api/v1/tools/dice.roll/run", json={"arguments": {"notation": "2d6"}})
         assert answer.json()["status"] == "ok", answer.text

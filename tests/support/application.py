@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-
 from tests.support import sabotage
 from tests.support.process import PASSWORD
+
 from vivesphere import app
 from vivesphere.app import MODULES, Application, Build
 from vivesphere.kernel.clock import Clock

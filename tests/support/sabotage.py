@@ -44,7 +44,18 @@ def rate_limit() -> None:
     TokenBucket.take = lambda _: 0.0  # type: ignore[method-assign]  # the point of this file
 
 
-PARTS: dict[str, Callable[[], None]] = {part.__name__: part for part in (authorizer, effects_gate, hop_limit, rate_limit)}
+def journal() -> None:
+    """Plans go from step to step and write nothing down."""
+    from vivesphere.modules.plans.engine.engine import Engine
+
+    async def forget(self: Engine, transition: Any) -> None: ...
+
+    Engine._write = forget  # type: ignore[method-assign]  # the point of this file
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    part.__name__: part for part in (authorizer, effects_gate, hop_limit, rate_limit, journal)
+}
 
 
 def apply() -> None:

@@ -11,7 +11,7 @@ from tests.support.clock import FakeClock
 from vivesphere.kernel import principals
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db import models as kernel_models
-from vivesphere.kernel.db.access import TableDescription
+from vivesphere.kernel.db.access import AccessLevel, TableDescription
 from vivesphere.kernel.db.connection import make_engine
 from vivesphere.kernel.db.handle import Database
 from vivesphere.kernel.db.schema import Model
@@ -67,5 +67,5 @@ def _owner(model: type[Model]) -> Principal:
 
 
 def _own(table: sa.Table, owner: Principal) -> TableDescription:
-    level = "protected" if principals.kind(owner) == "plugin" else "locked"
+    level: AccessLevel = "protected" if principals.kind(owner) == "plugin" else "locked"
     return TableDescription(name=str(table.name), access_level=level, owner=owner, is_system=False, columns=columns_of(table))

@@ -54,7 +54,7 @@ def put_and_raise(tx: Unit, body: str) -> None:
 def put_and_end_all(tx: Unit, body: str) -> None:
     """A statement that takes the whole transaction with it."""
     put_and_emit(tx, body)
-    run_sql(tx, f"INSERT OR ROLLBACK INTO notes (body) VALUES ('{body}')")
+    tx.execute(sa.text("INSERT OR ROLLBACK INTO notes (body) VALUES (:body)"), {"body": body})
 
 
 def put_and_end_all_unseen(tx: Unit, body: str) -> None:
@@ -122,7 +122,7 @@ async def test_a_failing_unit_is_undone_alone(world: World, rule: Callable[[Unit
     answers = await together(
         world.system,
         partial(world.notes.write, put_and_emit, "before"),
-        partial(world.notes.write, lambda tx: rule(tx)),
+        partial(world.notes.write, rule),
         partial(world.notes.write, put_and_emit, "after"),
         partial(world.letters.write, put, letters, "a neighbour's"),
     )
@@ -292,7 +292,7 @@ async def test_a_commit_that_fails_is_told_to_everyone_in_the_group(world: World
 
     def full() -> None:
         error = sqlite3.OperationalError("database or disk is full")
-        error.sqlite_errorcode = sqlite3.SQLITE_FULL  # type: ignore[misc]  # what sqlite3 itself sets
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
         raise error
 
     async with HeldWriter(world.system):

@@ -25,7 +25,11 @@ DICE = principals.plugin("dice")
 
 _own = sa.MetaData()
 notes = sa.Table(
-    "notes", _own, sa.Column("id", sa.Integer, primary_key=True), sa.Column("body", sa.Text, unique=True), sa.Column("extra", Json)
+    "notes",
+    _own,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("body", sa.Text, unique=True),
+    sa.Column("extra", Json),
 )
 parts = sa.Table(
     "parts",

@@ -122,8 +122,9 @@ def _connect(file: Path) -> sqlite3.Connection:
     """Foreign keys are off: recreating a table, SQLite's way to change one, would otherwise delete what refers to it."""
     raw = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
     try:
-        # Both stay with the file. The first has an effect only while it is empty, and before the second.
-        raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        if raw.execute("PRAGMA page_count").fetchone() == (0,):
+            # It has an effect only while the file is empty, and before the log is.
+            raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
         raw.execute("PRAGMA journal_mode=WAL")
         raw.execute("PRAGMA synchronous=FULL")
     except sqlite3.Error:

@@ -1,0 +1,76 @@
+"""Every table has one owner, and nobody's key reaches into another's house."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase
+
+from vivesphere import tables
+from vivesphere.kernel import principals
+from vivesphere.kernel.db.ownership import owners_of
+from vivesphere.kernel.principals import SYSTEM
+
+HERE = {__name__: principals.module("here"), "elsewhere": principals.module("elsewhere")}
+
+
+@pytest.fixture
+def registry() -> Iterator[Any]:
+    class Registry(DeclarativeBase):
+        metadata = sa.MetaData()
+
+    yield Registry
+    Registry.registry.dispose()
+
+
+def declare(registry: Any, name: str, *columns: sa.Column[Any], module: str = __name__) -> Any:
+    table = sa.Table(name, registry.metadata, sa.Column("id", sa.Integer, primary_key=True), *columns)
+    return type(f"Model_{name}_{module}", (registry,), {"__table__": table, "__module__": module})
+
+
+def test_the_house_itself_is_in_order() -> None:
+    owners = tables.owners()
+    assert owners["event_log"] == owners["table_metadata"] == SYSTEM
+    assert set(owners.values()) <= {SYSTEM, *(principals.module(name) for name in tables.MODULES)}
+
+
+def test_the_owner_is_the_module_that_declares(registry: Any) -> None:
+    declare(registry, "one")
+    declare(registry, "two", module="elsewhere")
+    assert owners_of(HERE, registry) == {"one": principals.module("here"), "two": principals.module("elsewhere")}
+
+
+def test_a_table_declared_twice_is_refused(registry: Any) -> None:
+    first = declare(registry, "one")
+    type("Again", (registry,), {"__table__": first.__table__, "__module__": "elsewhere"})
+    with pytest.raises(TypeError, match="one is declared twice"):
+        owners_of(HERE, registry)
+
+
+def test_a_table_that_no_class_declares_is_refused(registry: Any) -> None:
+    sa.Table("loose", registry.metadata, sa.Column("id", sa.Integer, primary_key=True))
+    with pytest.raises(TypeError, match="no class declares loose"):
+        owners_of(HERE, registry)
+
+
+def test_a_table_of_a_stranger_is_refused(registry: Any) -> None:
+    declare(registry, "one", module="somewhere")
+    with pytest.raises(TypeError, match="declared in somewhere"):
+        owners_of(HERE, registry)
+
+
+@pytest.mark.parametrize("name", ["ext_quotes__items", "data_leads"])
+def test_a_reserved_name_is_refused(registry: Any, name: str) -> None:
+    declare(registry, name)
+    with pytest.raises(TypeError, match="begins like"):
+        owners_of(HERE, registry)
+
+
+def test_a_foreign_key_stays_in_its_module(registry: Any) -> None:
+    declare(registry, "one")
+    declare(registry, "two", sa.Column("one", sa.ForeignKey("one.id")))
+    assert set(owners_of(HERE, registry)) == {"one", "two"}
+    declare(registry, "three", sa.Column("one", sa.ForeignKey("one.id")), module="elsewhere")
+    with pytest.raises(TypeError, match="three to one leaves"):
+        owners_of(HERE, registry)

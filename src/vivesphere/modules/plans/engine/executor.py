@@ -7,6 +7,7 @@ beginning of the next are one unit of work. Steps that wait do not hold up steps
 """
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -42,6 +43,7 @@ class Executor:
     ) -> None:
         self._run = state.run
         self._steps = definition.steps
+        self._over = 0
         self._acts = acts
         self._clock = clock
         self._write = write
@@ -96,8 +98,10 @@ class Executor:
 
     def _next(self) -> Step | None:
         """The first step, in the plan's order, that can go on now."""
+        while self._over < len(self._steps) and self._steps[self._over].id in self._results:
+            self._over += 1
         now = self._clock.now()
-        for step in self._steps:
+        for step in itertools.islice(self._steps, self._over, None):
             row = self._rows.get(step.id)
             if row is None:
                 if all(before in self._results for before in step.after):

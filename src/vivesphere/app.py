@@ -5,12 +5,14 @@
 """
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any, NoReturn
 
 import click
+import msgspec
 import structlog
 from litestar import Litestar
 
@@ -28,6 +30,7 @@ from vivesphere.kernel.db import installation, migrate
 from vivesphere.kernel.db.handle import Database, Unit
 from vivesphere.kernel.db.location import database_file
 from vivesphere.kernel.effects import Effects, EffectSettings
+from vivesphere.kernel.http.openapi import openapi_document as http_document
 from vivesphere.kernel.http.server import HttpKernel, build_http
 from vivesphere.kernel.lifetime import Lifetime
 from vivesphere.kernel.module import Handles, Module, ModuleContext, OperatorCommand
@@ -262,3 +265,14 @@ def _emit(tx: Unit, event: Event) -> None:
 
 def _refuse_to_issue(principal: Principal, lifetime: Lifetime) -> NoReturn:
     raise PermissionError(f"only the module plugins gives out handles, and not even for {principal}")
+
+
+def openapi_document() -> bytes:
+    """The OpenAPI 3.1 document of this release, indented: what a new installation serves as `/schema/openapi.json`."""
+
+    async def of_a_new_installation(folder: str) -> bytes:
+        async with running(Settings.load({"VIVESPHERE_DATA_DIR": folder})) as application:
+            return msgspec.json.format(msgspec.json.encode(http_document(application.http)), indent=2) + b"\n"
+
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(of_a_new_installation(folder))

@@ -13,6 +13,9 @@ from benchmarks.harness import Result
 
 BENCHMARKS = ("cold_start", "events", "tool_call", "http_read", "durable_writes")
 
+WIDTH = 120
+"""Of the table where there is no terminal to ask."""
+
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(BENCHMARKS))
@@ -31,7 +34,7 @@ def main(names: tuple[str, ...], *, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(results)).decode())
     else:
-        Console().print(_table(results))
+        Console(width=None if sys.stdout.isatty() else WIDTH).print(_table(results))
 
 
 def _apart(name: str) -> list[Result]:

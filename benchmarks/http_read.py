@@ -1,6 +1,7 @@
 """One row read over HTTP with a token: authentication, permission, a unit of work on a database thread, encoding."""
 
 import statistics
+from contextlib import closing
 
 from benchmarks.harness import RUNS, Result, in_loop, result
 from benchmarks.server import CONNECTIONS, Load, load, server
@@ -10,7 +11,7 @@ SECONDS = 2.0
 
 def measure() -> list[Result]:
     """The client shares the machine with the server, so on two cores each has about one."""
-    with server() as running, running.client() as client:
+    with server() as running, closing(running.client()) as client:
         bot = client.get("/api/v1/bots").raise_for_status().json()["items"][0]["id"]
         token = client.headers["Authorization"].removeprefix("Bearer ")
 

@@ -19,11 +19,13 @@ from vivesphere.contracts.bots import (
     MessageSent,
     SendMessage,
 )
+from vivesphere.contracts.secrets import RevealSecret
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.messages import JSON
 from vivesphere.kernel.cause import Cause, Mode, acting_under
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.effects import EffectUnknown
+from vivesphere.modules.bots.connectors.irc import IrcConnector
 from vivesphere.modules.bots.models import AccountRow
 
 
@@ -276,3 +278,36 @@ async def test_a_stop_in_the_middle_of_connecting_is_quick_and_clean(place: Plac
     async with asyncio.timeout(5):
         await place.world.ask("POST", f"/bots/{place.bot}/stop")
     assert "connection" not in str(place.world.lifetime.held)
+
+
+async def test_a_talk_that_leads_nowhere_ends(place: Place) -> None:
+    _, peer = await place.connected(flood_burst=20)
+    for number in range(7):
+        await peer.say(f":bot!u@h PRIVMSG Vivi :what{number} do you mean")
+    await peer.say(":bot!u@h PRIVMSG Vivi :echo a command", ":bot!u@h PRIVMSG Vivi :hm")
+    for number in range(5):
+        assert (await peer.line()).startswith(f"PRIVMSG bot :I do not know !what{number}.")
+    assert await peer.line() == "PRIVMSG bot :a command"
+    assert (await peer.line()).startswith("PRIVMSG bot :I do not know !hm.")
+
+
+async def test_a_connector_that_breaks_is_tried_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(_connector: IrcConnector, _session: Any) -> None:
+        raise RuntimeError("a mistake in a connector")
+
+    account = await place.add()
+    with monkeypatch.context() as patch:
+        patch.setattr(IrcConnector, "run", breaks)
+        await place.start(account)
+        waiting = await place.world.event(AccountStateChanged, state="waiting")
+        assert waiting.detail.startswith("the connector failed; the log says how")
+    await place.clock.advance(1)
+    await place.welcome()
+
+
+async def test_without_secrets_an_account_waits_for_them(place: Place) -> None:
+    account = await place.add(secret="s3cret", sasl_username="vivi")
+    place.world.bus.bus.remove_responder(RevealSecret)
+    await place.start(account)
+    waiting = await place.world.event(AccountStateChanged, state="waiting")
+    assert "secrets.reveal" in waiting.detail

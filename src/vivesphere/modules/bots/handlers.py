@@ -1,5 +1,6 @@
 """The bus edge: what other modules ask of bots, and the way from a message to its answer."""
 
+import msgspec
 import structlog
 
 from vivesphere.contracts.bots import (
@@ -29,8 +30,9 @@ from vivesphere.kernel.cause import acting_under, cause_for
 from vivesphere.kernel.errors import Refusal
 from vivesphere.modules.bots import router
 from vivesphere.modules.bots.accounts import Accounts
+from vivesphere.modules.bots.connectors import webchat
 from vivesphere.modules.bots.lanes import Lanes
-from vivesphere.modules.bots.loop_guard import LoopGuard
+from vivesphere.modules.bots.loop_guard import LoopGuard, Patience
 from vivesphere.modules.bots.rules import Outgoing
 from vivesphere.modules.bots.service import BotService
 from vivesphere.modules.bots.settings import BotsSettings
@@ -73,6 +75,13 @@ class BotHandlers:
         return MessageQueued(queued.message_id)
 
 
+class Reply(msgspec.Struct, frozen=True):
+    """What to say; empty says nothing. `understood` is false if it only says that the message was not."""
+
+    text: str
+    understood: bool = True
+
+
 class Conversation:
     """Hears every message, and answers those that are commands, under the authority of whoever sent them."""
 
@@ -91,6 +100,7 @@ class Conversation:
         self._bus = bus
         self._lanes = lanes
         self._guard = guard
+        self._patience = Patience()
         self._settings = settings
 
     async def hear(self, envelope: Envelope[MessageReceived]) -> None:
@@ -114,32 +124,41 @@ class Conversation:
         asked = router.understand(message.text, prefix=bot.prefix, names=names, private=message.private)
         if asked is None:
             return
-        text = asked.text if isinstance(asked, router.Complaint) else await self._run(asked, message, bot.prefix)
-        if not text.strip():
-            return
-        if not self._guard.allows((message.account_id, message.channel)):
-            log.warning("reply_left_out", reason="too many replies in one channel", account=message.account_id)
-            return
-        await self._service.send(_reply(message, text))
+        if isinstance(asked, router.Complaint):
+            reply = Reply(asked.text, understood=False)
+        else:
+            reply = await self._run(asked, message, bot.prefix)
+        if reply.text.strip() and self._may_say(reply, message):
+            await self._service.send(_outgoing(message, reply.text))
 
-    async def _run(self, asked: router.Invocation, message: MessageReceived, prefix: str) -> str:
+    def _may_say(self, reply: Reply, message: MessageReceived) -> bool:
+        place = (message.account_id, message.channel)
+        # In the web chat sits a signed-in person, who may mistype as often as they like.
+        if message.platform != webchat.NAME and not self._patience.holds(place, understood=reply.understood):
+            return False
+        if not self._guard.allows(place):
+            log.warning("reply_left_out", reason="too many replies in one channel", account=message.account_id)
+            return False
+        return True
+
+    async def _run(self, asked: router.Invocation, message: MessageReceived, prefix: str) -> Reply:
         try:
             if asked.command == router.HELP:
-                return await self._help(asked, prefix)
+                return Reply(await self._help(asked, prefix))
             return await self._command(asked, message, prefix)
         except RequestTimeout:
-            return f"{prefix}{asked.command} took longer than {self._settings.command_seconds:g} s; I stopped waiting."
+            return Reply(f"{prefix}{asked.command} took longer than {self._settings.command_seconds:g} s; I stopped waiting.")
         except NotPermitted:
-            return f"You are not allowed to use {prefix}{asked.command} here."
+            return Reply(f"You are not allowed to use {prefix}{asked.command} here.")
         except RateLimited as limited:
-            return f"That is too fast for me; try again in {limited.retry_after:.0f} s."
+            return Reply(f"That is too fast for me; try again in {limited.retry_after:.0f} s.")
         except NoResponder:
-            return "I cannot run commands now: the plugins are not running."
+            return Reply("I cannot run commands now: the plugins are not running.")
         except Refusal as refusal:
-            return refusal.detail
+            return Reply(refusal.detail)
         except Exception:  # the plugin boundary: whoever asked learns that it failed, the log learns why
             log.exception("command_failed", command=asked.command, account=message.account_id)
-            return f"{prefix}{asked.command} failed. The server's log says why."
+            return Reply(f"{prefix}{asked.command} failed. The server's log says why.")
 
     async def _help(self, asked: router.Invocation, prefix: str) -> str:
         commands: tuple[CommandInfo, ...] = (await self._bus.request(ListCommands())).commands
@@ -147,16 +166,16 @@ class Conversation:
             return router.help_on(asked.arguments[0], commands, prefix)
         return router.help_text(commands, prefix)
 
-    async def _command(self, asked: router.Invocation, message: MessageReceived, prefix: str) -> str:
+    async def _command(self, asked: router.Invocation, message: MessageReceived, prefix: str) -> Reply:
         request = RunCommand(command=asked.command, arguments=asked.arguments, message=_chat_message(message))
         reply = await self._bus.request(request, timeout=self._settings.command_seconds)
         match reply:
             case CommandReply(text):
-                return text
+                return Reply(text)
             case CommandUnknown(suggestions):
-                return router.unknown_text(asked.command, suggestions, prefix)
+                return Reply(router.unknown_text(asked.command, suggestions, prefix), understood=False)
             case CommandFailed(detail):
-                return detail
+                return Reply(detail)
 
 
 def _chat_message(message: MessageReceived) -> ChatMessage:
@@ -173,7 +192,7 @@ def _chat_message(message: MessageReceived) -> ChatMessage:
     )
 
 
-def _reply(message: MessageReceived, text: str) -> Outgoing:
+def _outgoing(message: MessageReceived, text: str) -> Outgoing:
     """The key makes sure that a message heard twice is answered once."""
     return Outgoing(
         bot_id=message.bot_id,

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 
 CHANNELS = 4096
+PATIENCE = 5
 
 
 class LoopGuard:
@@ -28,3 +29,21 @@ class LoopGuard:
             return False
         given.append(now)
         return True
+
+
+class Patience:
+    """Ends a talk that leads nowhere: two bots that answer each other's "I do not know", however slowly, would never end it."""
+
+    def __init__(self, most: int = PATIENCE) -> None:
+        self._most = most
+        self._in_vain: dict[Hashable, int] = {}
+
+    def holds(self, channel: Hashable, *, understood: bool) -> bool:
+        """Whether to answer. After `most` messages in a row that were not understood, only one that is wins the ear back."""
+        before = self._in_vain.pop(channel, 0)
+        if understood:
+            return True
+        self._in_vain[channel] = before + 1
+        if len(self._in_vain) > CHANNELS:
+            del self._in_vain[next(iter(self._in_vain))]
+        return before < self._most

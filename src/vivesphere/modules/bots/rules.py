@@ -142,7 +142,7 @@ def record_received(tx: Unit, account: AccountRecord, heard: Incoming) -> str:
 def enqueue(tx: Unit, outgoing: Outgoing) -> Queued:
     """Put a message in the outbox, once for each idempotency key. Raises BotUnknown, AccountUnknown or MessageInvalid."""
     account = sender_of(tx, outgoing)
-    bot = _bot(tx, outgoing.bot_id)
+    bot = _bot_called(tx, outgoing.bot_id)
     key = outgoing.idempotency_key
     if key is not None and (earlier := repository.queued_under(tx, bot.id, key)) is not None:
         return Queued(earlier, account.id)
@@ -204,10 +204,14 @@ def _bot(tx: Unit, bot_id: str) -> BotRecord:
     return found
 
 
+def _bot_called(tx: Unit, id_or_name: str) -> BotRecord:
+    """Who writes a plan by hand names the bot as people do."""
+    return repository.bot_by_name(tx, tx.cause.project, id_or_name) or _bot(tx, id_or_name)
+
+
 def sender_of(tx: Unit, outgoing: Outgoing) -> AccountRecord:
     """The account that is to send a message. Raises BotUnknown, AccountUnknown or MessageInvalid."""
-    _bot(tx, outgoing.bot_id)
-    accounts = repository.accounts_of(tx, [outgoing.bot_id])
+    accounts = repository.accounts_of(tx, [_bot_called(tx, outgoing.bot_id).id])
     if outgoing.account_id is not None:
         for account in accounts:
             if account.id == outgoing.account_id:

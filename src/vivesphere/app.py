@@ -139,6 +139,7 @@ class Application:
         self.database.hooks.check = lambda principal, event: self.bus.check(principal, type(event))
         self.database.hooks.dispatch = self.bus.dispatch
         self.database.hooks.report = self.bus.report
+        self.database.hooks.break_loop = self.bus.break_loop
         self.bus.record_with(self._record)
         self.services.register("database", "kernel", self.database.health)
         self.services.register("bus", "kernel", self.bus.health)

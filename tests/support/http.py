@@ -58,10 +58,10 @@ class HttpForTests:
 
 @asynccontextmanager
 async def http_for(
-    static: Path, *modules: Module, environ: Sequence[tuple[str, str]] = (), bus: BusForTests | None = None
+    static: Path, *modules: Module, environ: Sequence[tuple[str, str]] = (), own: BusForTests | None = None
 ) -> AsyncIterator[HttpForTests]:
-    """The application of these modules over ASGI, in this very task. A module with an authenticator takes the place of ours."""
-    async with bus or BusForTests() as bus:
+    """The application of these modules over ASGI, in this very task, on a bus of its `own` or of ours."""
+    async with own or BusForTests() as bus:
         bus.permissions.install(
             PermissionSnapshot(
                 grants={

@@ -174,7 +174,7 @@ async def test_the_document_holds_every_route_and_every_refusal(http: HttpForTes
 
 @given(st.recursive(st.none() | st.integers(-(2**63), 2**63 - 1) | st.text(), st.lists))
 def test_a_cursor_brings_back_what_it_was_made_of(position: Any) -> None:
-    assert decode_cursor(encode_cursor(position), Any) == position  # type: ignore[arg-type]  # Any is what msgspec takes
+    assert decode_cursor(encode_cursor(position), Any) == position
 
 
 @pytest.mark.parametrize("cursor", ["", "!", "a", "YWJj", "é", "bnVsbA", "W10"])

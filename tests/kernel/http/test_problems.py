@@ -45,7 +45,7 @@ async def post(http: HttpForTests, content: bytes, headers: Mapping[str, str] = 
     ],
 )
 async def test_bad_bodies_say_where(
-    http: HttpForTests, content: bytes, status: int, slug: str, pointer: str | None, detail: str
+    *, http: HttpForTests, content: bytes, status: int, slug: str, pointer: str | None, detail: str
 ) -> None:
     answered, problem = await post(http, content)
     assert (answered, problem["type"], problem["status"]) == (status, f"urn:vivesphere:problem:{slug}", status)

@@ -26,7 +26,6 @@ CATCHES_EVERYTHING = {
     "kernel/db/readers.py": "a database thread outlives a file it cannot open; the caller hears of it",
     "kernel/db/work.py": "whatever a rule raises belongs to its caller, not to the writer's thread",
     "kernel/db/writer.py": "the writer's thread outlives every group of units; their callers hear of it",
-    "kernel/http/admission.py": "the process edge: a WebSocket has no response to carry the problem",
     "kernel/services.py": "the plugin boundary: a health check that raises is itself a finding",
     "kernel/lifetime.py": "closing goes on with the next thing when one will not go",
     "kernel/operator_socket.py": "the process edge: what the CLI asked broke, the server goes on",

@@ -25,10 +25,19 @@ from vivesphere.kernel.permissions import PermissionSnapshot
 from vivesphere.kernel.principals import SYSTEM, Principal
 from vivesphere.modules.audit.models import AuditEntryRow
 from vivesphere.modules.audit.module import build
+from vivesphere.modules.audit.service import entry_of
 
 AUTH = principals.module("auth")
 PLANS = principals.module("plans")
 KERNEL = (models.TableMetadata, models.LoggedEvent, models.Effect, models.Installation)
+
+
+class KeyMade(Event):
+    topic = "auth.user.key_made"
+    secret = frozenset({"key"})
+    user_id: str
+    key: str
+    name: str
 
 
 @dataclass
@@ -101,6 +110,12 @@ async def test_an_event_heard_twice_is_one_entry(world: AuditWorld) -> None:
     await world.say(AUTH, LoginFailed(username="adam", address="10.0.0.9"))
     entries = (await world.get("/api/v1/audit/entries"))["items"]
     assert sorted(entry["subject"] for entry in entries) == ["adam", "eve"]
+
+
+def test_a_secret_of_an_event_is_no_part_of_its_entry() -> None:
+    cause = Cause(source=AUTH, actor=AUTH)
+    envelope = BusForTests().bus.envelope(KeyMade(user_id="u1", key="swordfish", name="ci"), cause)
+    assert (entry_of(envelope).subject, entry_of(envelope).detail) == ("u1", '{"name":"ci"}')
 
 
 async def test_only_who_may_reads_the_entries(world: AuditWorld) -> None:

@@ -1,5 +1,7 @@
 """Passwords, names, roles, and the brake on guessing."""
 
+from itertools import pairwise
+
 import pytest
 from tests.support.clock import FakeClock
 
@@ -93,7 +95,7 @@ def test_each_role_holds_what_the_next_one_holds() -> None:
     permissions = Permissions()
     permissions.install(PermissionSnapshot(grants={user(role): {"*": patterns} for role, patterns in ROLES.items()}))
     roles = list(ROLES)
-    for role, lower in zip(roles, roles[1:], strict=False):
+    for role, lower in pairwise(roles):
         for pattern in ROLES[lower]:
             assert permissions.allows(user(role), pattern.replace(">", "thing.read"), "default"), (role, pattern)
     assert not permissions.allows(user("viewer"), "tools.tool.run", "default")

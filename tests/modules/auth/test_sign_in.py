@@ -168,7 +168,7 @@ async def test_what_is_over_is_deleted_after_a_while(world: AuthWorld) -> None:
     await world.add()
     tokens = await world.sign_in()
     await world.clock.advance(timedelta(days=31, hours=1).total_seconds())
-    task = asyncio.create_task(world.module.jobs[0].run())
+    task = asyncio.create_task(world.auth.prune())
     await settle()
     await world.clock.advance(PRUNED_EVERY)
     db = world.database.handle(principals.module("auth"))

@@ -1,6 +1,6 @@
 """The module auth on a real database, with a clock that stands still and hashes that cost nothing."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -98,7 +98,7 @@ async def auth_world(tmp_path: Path, environ: Mapping[str, str] | None = None) -
     async with open_database(tmp_path, models=MODELS, clock=bus.clock) as database:
         said: list[Event] = []
 
-        def dispatch(envelopes: tuple[Envelope[Any], ...]) -> None:
+        def dispatch(envelopes: Sequence[Envelope[Any]]) -> None:
             said.extend(envelope.payload for envelope in envelopes)
 
         database.hooks.dispatch = dispatch

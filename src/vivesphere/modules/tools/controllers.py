@@ -14,7 +14,8 @@ from vivesphere.modules.tools.schemas import Execution, RunInput, RunOutput
 from vivesphere.modules.tools.service import ToolService
 
 Query = Annotated[
-    str, QueryParameter(name="query", max_length=200, description="Words that stand in a tool's name or description, all of them.")
+    str,
+    QueryParameter(name="query", max_length=200, description="Words that stand in a tool's name or description, all of them."),
 ]
 Name = Annotated[str, Parameter(max_length=100, description="The tool's name, such as text.count_words.")]
 

@@ -49,7 +49,7 @@ class Registry:
         return tuple(difflib.get_close_matches(name[:100], self._tools, n=3, cutoff=0.5))
 
     def search(self, query: str) -> list[tuple[int, ToolDeclaration]]:
-        """Tools that have every word of the query, best first: 0 in the name, 1 in the description too. No words: all."""
+        """Tools that have every word of the query, best first: 0 at the name's start, 1 in it, 2 beside it. No words: all."""
         words = _WORD.findall(query.lower())
         found = [
             (rank, tool.declaration) for tool in self._tools.values() if (rank := _rank(tool.declaration, words)) is not None
@@ -108,5 +108,5 @@ def _proxy(plugin: str, declaration: ToolDeclaration, ask: AskPlugin) -> Registe
 def _rank(declaration: ToolDeclaration, words: Sequence[str]) -> int | None:
     name, description = declaration.name, declaration.description.lower()
     if all(word in name for word in words):
-        return 0
-    return 1 if all(word in name or word in description for word in words) else None
+        return 0 if not words or name.startswith(words[0]) else 1
+    return 2 if all(word in name or word in description for word in words) else None

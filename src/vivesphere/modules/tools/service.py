@@ -143,8 +143,8 @@ class ToolService:
                 status = "failed"
             case ToolRefused(reason="rate_limited"):
                 return reply
-            case ToolRefused(reason=reason, detail=detail):
-                status = "refused"
+            case _:
+                status, reason, detail = "refused", reply.reason, reply.detail
         took = self._hand_over(request, cause, began, status, reason, detail)
         # At the end of a chain of causes the bus refuses to lengthen it, and counts that; the result stands all the same.
         with suppress(BusError):

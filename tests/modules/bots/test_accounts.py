@@ -311,3 +311,9 @@ async def test_without_secrets_an_account_waits_for_them(place: Place) -> None:
     await place.start(account)
     waiting = await place.world.event(AccountStateChanged, state="waiting")
     assert "secrets.reveal" in waiting.detail
+
+
+async def test_a_message_may_name_the_bot_as_people_do(place: Place) -> None:
+    _, peer = await place.connected()
+    await place.world.send("Vivi", "#room", "hello")
+    await peer.expect("PRIVMSG #room :hello")

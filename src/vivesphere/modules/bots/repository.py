@@ -28,7 +28,6 @@ _BOTS = (
     .limit(sa.bindparam("limit"))
 )
 _ACCOUNTS = sa.select(_accounts).where(_accounts.c.bot_id.in_(sa.bindparam("bot_ids", expanding=True))).order_by(_accounts.c.id)
-_ACCOUNT = sa.select(_accounts).where(_accounts.c.id == sa.bindparam("account_id"))
 _STARTED = sa.select(_accounts).where(_accounts.c.desired_state == "started").order_by(_accounts.c.id)
 _DESIRE = sa.update(_accounts).where(_accounts.c.id == sa.bindparam("account_id"))
 _RECENT = (
@@ -80,11 +79,6 @@ def bots(tx: Unit, project: str, after: str, limit: int) -> list[BotRecord]:
 
 def insert_account(tx: Unit, account: AccountRecord) -> None:
     tx.execute(sa.insert(_accounts), msgspec.structs.asdict(account))
-
-
-def account(tx: Unit, account_id: str) -> AccountRecord | None:
-    row = tx.execute(_ACCOUNT, {"account_id": account_id}).one_or_none()
-    return None if row is None else AccountRecord(**row._mapping)
 
 
 def accounts_of(tx: Unit, bot_ids: Sequence[str]) -> list[AccountRecord]:

@@ -10,7 +10,7 @@ from vivesphere.kernel.ids import new_id
 from vivesphere.modules.bots import repository
 from vivesphere.modules.bots.connectors import webchat
 from vivesphere.modules.bots.connectors.connector import Incoming
-from vivesphere.modules.bots.errors import AccountUnknown, BotExists, BotUnknown, MessageInvalid, WebchatExists
+from vivesphere.modules.bots.errors import AccountUnknown, BotUnknown, MessageInvalid, WebchatExists
 from vivesphere.modules.bots.records import (
     AccountRecord,
     BotRecord,
@@ -50,8 +50,6 @@ class Queued(msgspec.Struct, frozen=True):
 
 def create_bot(tx: Unit, bot_id: str, name: str, prefix: str) -> BotRecord:
     """Raises BotExists."""
-    if repository.bot_by_name(tx, tx.cause.project, name) is not None:
-        raise BotExists(name)
     made = BotRecord(id=bot_id, project=tx.cause.project, name=name, prefix=prefix, created_at=tx.now())
     repository.insert_bot(tx, made)
     tx.emit(BotCreated(bot_id=bot_id, name=name))
@@ -206,7 +204,11 @@ def _bot(tx: Unit, bot_id: str) -> BotRecord:
 
 def _bot_called(tx: Unit, id_or_name: str) -> BotRecord:
     """Who writes a plan by hand names the bot as people do."""
-    return repository.bot_by_name(tx, tx.cause.project, id_or_name) or _bot(tx, id_or_name)
+    project = tx.cause.project
+    found = repository.bot(tx, project, id_or_name) or repository.bot_by_name(tx, project, id_or_name)
+    if found is None:
+        raise BotUnknown(id_or_name)
+    return found
 
 
 def sender_of(tx: Unit, outgoing: Outgoing) -> AccountRecord:

@@ -145,19 +145,21 @@ async def test_attempts_come_to_an_end(world: World) -> None:
     assert (run["status"], run["steps"][0]["attempts"], run["steps"][0]["detail"]) == ("failed", 2, "never")
 
 
-async def test_a_refusal_for_rate_says_when_the_next_attempt_is(world: World) -> None:
+async def test_a_refusal_for_rate_is_waited_out_and_counts_as_no_attempt(world: World) -> None:
     async def busy(asked: RunTool) -> ToolRefused | ToolResult:
         if len(world.tools.asked) == 1:
             return ToolRefused(reason="rate_limited", detail="too fast", retry_after=7.0)
         return ToolResult(result=None, duration_ms=1)
 
     world.tools.answers["net.busy"] = busy
-    run_id = await world.run({**tool("try", "net.busy"), "retry": {"max_attempts": 2, "delay_seconds": 1}})
+    run_id = await world.run(tool("try", "net.busy"))
     await world.asleep()
     await world.clock.advance(6)
     assert (await world.shown(run_id))["status"] == "waiting"
     await world.clock.advance(1)
-    assert (await world.ended(run_id))["status"] == "completed"
+    run = await world.ended(run_id)
+    assert (run["status"], run["steps"][0]["attempts"]) == ("completed", 1)
+    assert len({asked.idempotency_key for asked, _ in world.tools.asked}) == 1
 
 
 @pytest.mark.parametrize(("effect", "status"), [("write", "blocked"), ("read", "failed")])

@@ -24,7 +24,7 @@ from vivesphere.modules.plans.settings import PlansSettings
 def build(context: ModuleContext) -> Module:
     settings = context.settings.section("plans", PlansSettings)
     engine = Engine(
-        acts=Acts(context.bus, context.clock, settings.step_timeout),
+        acts=Acts(context.bus, settings.step_timeout),
         db=context.db,
         clock=context.clock,
         lifetime=context.lifetime,

@@ -14,7 +14,6 @@ from vivesphere.kernel.bus.errors import (
 )
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.bus.messages import JSON
-from vivesphere.kernel.clock import Clock
 
 log = structlog.get_logger("vivesphere.plans")
 
@@ -24,10 +23,16 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """It is known that the act did not succeed. `retry_after`, in seconds, if the refusal named it."""
+    """It is known that the act did not succeed."""
 
     detail: str
-    retry_after: float = 0.0
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Nothing was begun, since too much is asked at present: the same attempt is to be made again in `retry_after` seconds."""
+
+    detail: str
+    retry_after: float
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -36,32 +41,29 @@ class Unknown(msgspec.Struct, frozen=True):
     detail: str
 
 
-Outcome = Done | Failed | Unknown
+Outcome = Done | Failed | Refused | Unknown
 
 
 class Acts:
     """Carries out single steps through other modules, under the cause of the running task."""
 
-    def __init__(self, bus: BusHandle, clock: Clock, timeout: float) -> None:
+    def __init__(self, bus: BusHandle, timeout: float) -> None:
         self._bus = bus
-        self._clock = clock
         self._timeout = timeout
 
     async def do(self, kind: str, arguments: dict[str, JSON], key: str, *, dry_run: bool) -> Outcome:
         """Do what the journal says the step is about to do. Asking again with the same key does not do it again."""
-        while True:
-            try:
-                return await (self._tool(arguments, key, dry_run) if kind == "tool" else self._message(arguments, key))
-            except RateLimited as refused:
-                # The bus refused to carry the request, so nothing has begun: wait as told and ask the same again.
-                await self._clock.sleep(refused.retry_after)
-            except (NoResponder, NotPermitted, HopLimitExceeded) as refused:
-                return Failed(str(refused))
-            except RequestTimeout as late:
-                return Unknown(f"{late}; it may or may not have acted")
-            except Exception as error:  # the bus boundary: whoever answered broke, and how far it got cannot be told
-                log.exception("step_act_raised", kind=kind, key=key)
-                return Unknown(f"{type(error).__name__}: {error}; it may or may not have acted")
+        try:
+            return await (self._tool(arguments, key, dry_run) if kind == "tool" else self._message(arguments, key))
+        except RateLimited as refused:
+            return Refused(str(refused), refused.retry_after)
+        except (NoResponder, NotPermitted, HopLimitExceeded) as refused:
+            return Failed(str(refused))
+        except RequestTimeout as late:
+            return Unknown(f"{late}; it may or may not have acted")
+        except Exception as error:  # the bus boundary: whoever answered broke, and how far it got cannot be told
+            log.exception("step_act_raised", kind=kind, key=key)
+            return Unknown(f"{type(error).__name__}: {error}; it may or may not have acted")
 
     async def _tool(self, arguments: dict[str, JSON], key: str, dry_run: bool) -> Outcome:
         name, given = arguments["tool"], arguments["arguments"]
@@ -72,8 +74,10 @@ class Acts:
         match reply:
             case ToolResult():
                 return Done(reply.result)
+            case ToolRefused(reason="rate_limited"):
+                return Refused(reply.detail, reply.retry_after or 1.0)
             case ToolRefused():
-                return Failed(reply.detail, reply.retry_after or 0.0)
+                return Failed(reply.detail)
             case ToolFailed(reason="unknown_outcome"):
                 return Unknown(reply.detail)
             case ToolFailed(reason="timeout") if await self._writes(name):

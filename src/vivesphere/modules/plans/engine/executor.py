@@ -18,7 +18,7 @@ from vivesphere.kernel.bus.messages import JSON, Event
 from vivesphere.kernel.cause import acting_under
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.principals import Principal
-from vivesphere.modules.plans.engine.acts import Acts, Done, Failed, Unknown
+from vivesphere.modules.plans.engine.acts import Acts, Done, Failed, Refused, Unknown
 from vivesphere.modules.plans.engine.definition import Definition, Step
 from vivesphere.modules.plans.engine.expressions import ExpressionFailed, as_text, render
 from vivesphere.modules.plans.engine.journal import RunState, RunStatus, StepRow, Transition
@@ -169,8 +169,12 @@ class Executor:
                 return msgspec.structs.replace(row, status="completed", result=result, detail="", finished_at=now)
             case Unknown(detail):
                 return msgspec.structs.replace(row, status="unknown", detail=detail, finished_at=now)
+            case Refused(detail, retry_after):
+                # The attempt does not count, so the next one has the same number and the same key.
+                wake_at = now + timedelta(seconds=retry_after)
+                return msgspec.structs.replace(row, status="waiting", attempt=row.attempt - 1, detail=detail, wake_at=wake_at)
             case Failed(detail) if row.attempt < step.retry.max_attempts:
-                wake_at = now + timedelta(seconds=max(step.retry.delay_seconds, outcome.retry_after))
+                wake_at = now + timedelta(seconds=step.retry.delay_seconds)
                 return msgspec.structs.replace(row, status="waiting", detail=detail, wake_at=wake_at)
             case Failed(detail):
                 return msgspec.structs.replace(row, status="failed", detail=detail, finished_at=now)

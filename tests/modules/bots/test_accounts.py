@@ -82,8 +82,10 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 async def test_a_command_in_a_channel_is_answered_there_under_the_member(place: Place) -> None:
     account, peer = await place.connected()
-    await peer.say(":al!u@h PRIVMSG #room :!echo hi", ":al!u@h PRIVMSG #room :just talk", ":al!u@h PRIVMSG Vivi :echo you")
-    await peer.expect("PRIVMSG #room :hi", "PRIVMSG al :you")
+    await peer.say(":al!u@h PRIVMSG #room :just talk", ":al!u@h PRIVMSG #room :!echo hi")
+    await peer.expect("PRIVMSG #room :hi")
+    await peer.say(":al!u@h PRIVMSG Vivi :echo you")
+    await peer.expect("PRIVMSG al :you")
     assert [actor for _, actor in place.world.neighbours.asked] == [principals.member(account, "al")] * 2
     assert not await place.world.stop()
     await peer.expect("QUIT stopped", "")

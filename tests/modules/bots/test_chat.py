@@ -122,6 +122,16 @@ async def test_a_browser_that_does_not_read_is_let_go(world: World, bot: str) ->
     assert await page.closed() == 4408
 
 
+async def test_a_browser_that_vanishes_is_forgotten(world: World, bot: str) -> None:
+    page = await ChatPage(world, bot).opened()
+    page.vanish()
+    await page.say("echo hi")
+    await page.ended()
+    again = await ChatPage(world, bot).opened()
+    assert (await again.frame())["text"] == "echo hi"
+    await again.leave()
+
+
 async def test_the_end_of_the_server_ends_the_chat(world: World, bot: str) -> None:
     page = await ChatPage(world, bot).opened()
     world.stopping.set()

@@ -270,6 +270,7 @@ class ChatPage:
             "state": {},
             "extensions": {},
         }
+        self._gone = False
         self._to_app.put_nowait({"type": "websocket.connect"})
         app = cast("Any", world.app)
         self.task = asyncio.ensure_future(app(scope, self._to_app.get, self._sent))
@@ -304,7 +305,17 @@ class ChatPage:
             await self.task
         return int(message["code"])
 
+    def vanish(self) -> None:
+        """Be gone without a word: whoever sends is told so, as uvicorn tells it."""
+        self._gone = True
+
+    async def ended(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await self.task
+
     async def _sent(self, message: dict[str, Any]) -> None:
+        if self._gone:
+            raise OSError("the client is disconnected")
         await self._from_app.put(message)
 
     async def _next(self) -> dict[str, Any]:

@@ -108,6 +108,8 @@ class Chat:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if not writing.cancelled() and isinstance(writing.exception(), OSError):
+            return  # the browser is gone; uvicorn says so by an OSError to whoever sends
         if reading.cancelled():
             await socket.close(GOING_AWAY if stopping(socket).is_set() else TOO_SLOW)
         for task in tasks:

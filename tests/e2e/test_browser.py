@@ -117,8 +117,11 @@ def test_events_are_held_back_while_paused(browser: Browser, server: ServerProce
 
 def test_a_tool_is_run_from_its_form(browser: Browser, server: ServerProcess) -> None:
     with visiting(browser, server.url) as visitor:
-        visitor.page.goto("/tools/dice.roll")
+        visitor.page.goto("/plugins")
         visitor.sign_in("admin", PASSWORD)
+        visitor.page.get_by_role("link", name="dice.roll").click()
+        visitor.heading("dice.roll")
+        visitor.page.reload()
         visitor.page.get_by_label("notation").fill("3d6")
         visitor.page.get_by_role("button", name="Run", exact=True).click()
         result = visitor.page.get_by_role("region", name="Result")

@@ -44,7 +44,13 @@ const tools = createRoute({
   component: ToolsPage,
   validateSearch: (search): { query?: string } => ({ query: text(search.query) }),
 });
-const tool = createRoute({ getParentRoute: () => signedIn, path: "/tools/$name", component: ToolPage });
+const tool = createRoute({
+  getParentRoute: () => signedIn,
+  // The name stands in the search: the server takes a path that ends in `.something` for a file.
+  path: "/tools/try",
+  component: ToolPage,
+  validateSearch: (search): { name: string } => ({ name: text(search.name) ?? "" }),
+});
 const plugins = createRoute({ getParentRoute: () => signedIn, path: "/plugins", component: PluginsPage });
 const plans = createRoute({ getParentRoute: () => signedIn, path: "/plans", component: PlansPage });
 const plan = createRoute({ getParentRoute: () => signedIn, path: "/plans/$planId", component: PlanPage });

@@ -3,14 +3,14 @@ import createClient from "openapi-fetch";
 import { Session } from "../session/session";
 import { problemFrom } from "./problems";
 import type { paths } from "./schema";
-import type { Tokens } from "./types";
+import type { Told, Tokens } from "./types";
 
 /** Calls that carry no access token: set-up, login and the refresh itself. */
 export const openClient = createClient<paths>({ baseUrl: location.origin });
 
 async function refresher(refreshToken: string): Promise<Tokens | null> {
   const { data, response } = await openClient.POST("/api/v1/auth/refresh", { body: { refresh_token: refreshToken } });
-  if (data) return data;
+  if (data) return data as Tokens;
   // A server that is restarting answers 5xx through a proxy, and 429 passes; neither says that the token is no longer good.
   if (response.status >= 500 || response.status === 429) throw new TypeError("the server is not ready");
   return null;
@@ -41,8 +41,8 @@ interface Outcome<T> {
 }
 
 /** The answer's body; anything but success is thrown as a Problem. */
-export async function answer<T>(outcome: Promise<Outcome<T>>): Promise<T> {
+export async function answer<T>(outcome: Promise<Outcome<T>>): Promise<Told<T>> {
   const { data, error, response } = await outcome;
   if (!response.ok) throw problemFrom(response.status, error);
-  return data as T;
+  return data as Told<T>;
 }

@@ -26,7 +26,7 @@ export const botsQuery = queryOptions({
 
 export const platformsQuery = queryOptions({
   queryKey: ["platforms"],
-  queryFn: async () => (await answer(client.GET("/api/v1/platforms", { params: EVERYTHING }))).items,
+  queryFn: async () => (await answer(client.GET("/api/v1/platforms"))).items,
   staleTime: Infinity,
 });
 

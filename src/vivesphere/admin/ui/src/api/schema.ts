@@ -4,33 +4,18 @@
  */
 
 export interface paths {
-    "/api/v1/auth/status": {
+    "/api/v1/config/settings": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AuthStatus"];
-                    };
-                };
-            };
-        };
+        /**
+         * List all settings with value, source and description
+         * @description Needs the permission `settings.setting.read`.
+         */
+        get: operations["ApiV1ConfigSettingsListSettings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -39,39 +24,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/auth/setup": {
+    "/api/v1/audit/entries": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Sign-ins, new users, refused tables and broken loops, newest first
+         * @description Needs the permission `audit.entry.read`.
+         */
+        get: operations["ApiV1AuditEntriesListEntries"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SetupInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Tokens"];
-                    };
-                };
-            };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /**
+         * Recorded events that you may hear, newest first
+         * @description A page may hold fewer than `limit` and still have a next one.
+         *
+         *     Needs the permission `audit.event.read`.
+         */
+        get: operations["ApiV1EventsListEvents"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -87,69 +75,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["LoginInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Tokens"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/auth/refresh": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["RefreshInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Tokens"];
-                    };
-                };
-            };
-        };
+        /**
+         * Sign in
+         * @description After some wrong passwords the next tries must wait, longer each time.
+         */
+        post: operations["ApiV1AuthLoginLogin"];
         delete?: never;
         options?: never;
         head?: never;
@@ -165,28 +95,68 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["RefreshInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
+        /**
+         * Sign out
+         * @description The access tokens of this sign-in are refused at once.
+         */
+        post: operations["ApiV1AuthLogoutLogout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        get?: never;
+        put?: never;
+        /**
+         * Trade a refresh token for new tokens
+         * @description Each one works once: one that comes back ends the whole sign-in.
+         */
+        post: operations["ApiV1AuthRefreshRefresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the first user, who owns the server, and sign them in
+         * @description Works once, with the link that the server printed.
+         */
+        post: operations["ApiV1AuthSetupSetUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether this server waits for its first user */
+        get: operations["ApiV1AuthStatusStatus"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -200,26 +170,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SessionView"];
-                    };
-                };
-            };
-        };
+        /**
+         * Who the access token speaks for, and what they may do
+         * @description Needs the permission `auth.session.read`.
+         */
+        get: operations["ApiV1AuthValidateValidate"];
         put?: never;
         post?: never;
         delete?: never;
@@ -228,99 +183,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/bots": {
+    "/api/v1/projects": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Bot"][];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["CreateBotInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Bot"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/bots/{bot_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    bot_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Bot"];
-                    };
-                };
-            };
-        };
+        /**
+         * Every project
+         * @description Needs the permission `auth.project.read`.
+         */
+        get: operations["ApiV1ProjectsListProjects"];
         put?: never;
         post?: never;
         delete?: never;
@@ -329,234 +203,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/bots/{bot_id}/accounts": {
+    "/api/v1/secrets": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    bot_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["AddAccountInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Account"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/bots/{bot_id}/accounts/{account_id}/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    bot_id: string;
-                    account_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Account"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/bots/{bot_id}/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    bot_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Bot"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/bots/{bot_id}/accounts/{account_id}/stop": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    bot_id: string;
-                    account_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Account"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/bots/{bot_id}/stop": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    bot_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Bot"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/bots/{bot_id}/messages": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: {
-                    account_id?: string;
-                    channel?: string;
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path: {
-                    bot_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["MessageView"][];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /**
+         * List secrets, without their values
+         * @description Needs the permission `secrets.secret.read`.
+         */
+        get: operations["ApiV1SecretsListSecrets"];
         put?: never;
         post?: never;
         delete?: never;
@@ -565,81 +223,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/platforms": {
+    "/api/v1/data/tables": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Platform"][];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tools": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: {
-                    query?: string;
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Tool"][];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /**
+         * List tables with owner, access level and columns
+         * @description Needs the permission `data.table.read`.
+         */
+        get: operations["ApiV1DataTablesListTables"];
         put?: never;
         post?: never;
         delete?: never;
@@ -655,28 +250,51 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Tool"];
-                    };
-                };
-            };
+        /**
+         * Describe a tool
+         * @description Needs the permission `tools.tool.read`.
+         */
+        get: operations["ApiV1ToolsNameDescribeTool"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{name}/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /**
+         * List a tool's runs, newest first
+         * @description Needs the permission `tools.execution.read`.
+         */
+        get: operations["ApiV1ToolsNameExecutionsListExecutions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List or search tools
+         * @description Needs the permission `tools.tool.read`.
+         */
+        get: operations["ApiV1ToolsListTools"];
         put?: never;
         post?: never;
         delete?: never;
@@ -694,110 +312,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["RunToolInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ToolRunView"];
-                    };
-                };
-            };
-        };
+        /**
+         * Run a tool
+         * @description Needs the permission `tools.tool.run`.
+         */
+        post: operations["ApiV1ToolsNameRunRunTool"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/plugins": {
+    "/api/v1/plugins/{plugin_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Plugin"][];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /**
+         * Describe a plugin
+         * @description Needs the permission `plugins.plugin.read`.
+         */
+        get: operations["ApiV1PluginsPluginIdDescribePlugin"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/plugins/{plugin_id}/enable": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    plugin_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Plugin"];
-                    };
-                };
-            };
-        };
         delete?: never;
         options?: never;
         head?: never;
@@ -813,92 +352,243 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    plugin_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Plugin"];
-                    };
-                };
-            };
-        };
+        /**
+         * Disable a plugin
+         * @description Needs the permission `plugins.plugin.write`.
+         */
+        post: operations["ApiV1PluginsPluginIdDisableDisablePlugin"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/plans": {
+    "/api/v1/plugins/{plugin_id}/enable": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Plan"][];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["CreatePlanInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Plan"];
-                    };
-                };
-            };
+        /**
+         * Enable a plugin
+         * @description Needs the permission `plugins.plugin.write`.
+         */
+        post: operations["ApiV1PluginsPluginIdEnableEnablePlugin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /**
+         * List plugins
+         * @description Needs the permission `plugins.plugin.read`.
+         */
+        get: operations["ApiV1PluginsListPlugins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bots/{bot_id}/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a login on a platform
+         * @description It is stopped until it is started.
+         *
+         *     Needs the permission `bots.account.write`.
+         */
+        post: operations["ApiV1BotsBotIdAccountsAddAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every bot of the project with its accounts, oldest first
+         * @description Needs the permission `bots.bot.read`.
+         */
+        get: operations["ApiV1BotsListBots"];
+        put?: never;
+        /**
+         * Make a bot
+         * @description It has no accounts yet.
+         *
+         *     Needs the permission `bots.bot.write`.
+         */
+        post: operations["ApiV1BotsCreateBot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bots/{bot_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetBot
+         * @description Needs the permission `bots.bot.read`.
+         */
+        get: operations["ApiV1BotsBotIdGetBot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bots/{bot_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What came and went, newest first
+         * @description Of the web chat everybody sees only their own conversation.
+         *
+         *     Needs the permission `bots.message.read`.
+         */
+        get: operations["ApiV1BotsBotIdMessagesListMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bots/{bot_id}/accounts/{account_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Connect, and connect again whenever the server starts, until it is stopped
+         * @description Needs the permission `bots.account.write`.
+         */
+        post: operations["ApiV1BotsBotIdAccountsAccountIdStartStartAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bots/{bot_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start all of the bot's accounts
+         * @description Needs the permission `bots.account.write`.
+         */
+        post: operations["ApiV1BotsBotIdStartStartBot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bots/{bot_id}/accounts/{account_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disconnect
+         * @description Messages that are queued wait for the next start.
+         *
+         *     Needs the permission `bots.account.write`.
+         */
+        post: operations["ApiV1BotsBotIdAccountsAccountIdStopStopAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bots/{bot_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop all of the bot's accounts
+         * @description Needs the permission `bots.account.write`.
+         */
+        post: operations["ApiV1BotsBotIdStopStopBot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/platforms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where bots can have accounts, and what an account needs there
+         * @description Needs the permission `bots.bot.read`.
+         */
+        get: operations["ApiV1PlatformsListPlatforms"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -912,30 +602,45 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    plan_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Plan"];
-                    };
-                };
-            };
-        };
-        put?: never;
+        /**
+         * GetPlan
+         * @description Needs the permission `plans.plan.read`.
+         */
+        get: operations["ApiV1PlansPlanIdGetPlan"];
+        /**
+         * Save a new version
+         * @description Runs that have begun stay on the version they began with.
+         *
+         *     Needs the permission `plans.plan.write`.
+         */
+        put: operations["ApiV1PlansPlanIdChangePlan"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every plan of the project with its newest definition, newest first
+         * @description Needs the permission `plans.plan.read`.
+         */
+        get: operations["ApiV1PlansListPlans"];
+        put?: never;
+        /**
+         * Save a plan
+         * @description Everything that is wrong with it is told at once.
+         *
+         *     Needs the permission `plans.plan.write`.
+         */
+        post: operations["ApiV1PlansCreatePlan"];
         delete?: never;
         options?: never;
         head?: never;
@@ -949,98 +654,19 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path: {
-                    plan_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["RunSummary"][];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /**
+         * The plan's runs without their steps, newest first
+         * @description Needs the permission `plans.run.read`.
+         */
+        get: operations["ApiV1PlansPlanIdRunsListRuns"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    plan_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["StartRunInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["RunAccepted"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/runs/{run_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    run_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Run"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
+        /**
+         * Start a run of the newest version
+         * @description It is on disk when this answers, and goes on through crashes.
+         *
+         *     Needs the permission `plans.run.start`.
+         */
+        post: operations["ApiV1PlansPlanIdRunsStartRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1056,28 +682,33 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    run_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Run"];
-                    };
-                };
-            };
+        /**
+         * End a run
+         * @description A step that is being carried out is interrupted: it may or may not have acted.
+         *
+         *     Needs the permission `plans.run.start`.
+         */
+        post: operations["ApiV1RunsRunIdCancelCancelRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /**
+         * GetRun
+         * @description Needs the permission `plans.run.read`.
+         */
+        get: operations["ApiV1RunsRunIdGetRun"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1093,33 +724,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    run_id: string;
-                    step_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["ResolveInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Run"];
-                    };
-                };
-            };
-        };
+        /**
+         * Say what became of a step whose outcome is unknown; the run then goes on, or fails
+         * @description Needs the permission `plans.run.start`.
+         */
+        post: operations["ApiV1RunsRunIdStepsStepIdResolveResolveStep"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1133,57 +742,19 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Trigger"][];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /**
+         * Every trigger of the project, newest first
+         * @description Needs the permission `triggers.trigger.read`.
+         */
+        get: operations["ApiV1TriggersListTriggers"];
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["CreateTriggerInput"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Trigger"];
-                    };
-                };
-            };
-        };
+        /**
+         * Save a trigger
+         * @description It acts with the permissions of whoever saves it, as they are when it fires.
+         *
+         *     Needs the permission `triggers.trigger.write`.
+         */
+        post: operations["ApiV1TriggersCreateTrigger"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1199,28 +770,53 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    trigger_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Firing"];
-                    };
-                };
-            };
+        /**
+         * Fire now, paused or not
+         * @description The schedule goes on as it was.
+         *
+         *     Needs the permission `triggers.trigger.fire`.
+         */
+        post: operations["ApiV1TriggersTriggerIdFireFireTrigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers/{trigger_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /**
+         * GetTrigger
+         * @description Needs the permission `triggers.trigger.read`.
+         */
+        get: operations["ApiV1TriggersTriggerIdGetTrigger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/triggers/{trigger_id}/firings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The trigger's history, newest first
+         * @description Needs the permission `triggers.trigger.read`.
+         */
+        get: operations["ApiV1TriggersTriggerIdFiringsListFirings"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1236,28 +832,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    trigger_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Trigger"];
-                    };
-                };
-            };
-        };
+        /**
+         * PauseTrigger
+         * @description Needs the permission `triggers.trigger.write`.
+         */
+        post: operations["ApiV1TriggersTriggerIdPausePauseTrigger"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1273,69 +852,26 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    trigger_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Trigger"];
-                    };
-                };
-            };
-        };
+        /**
+         * Go on from now; what was due in between is skipped
+         * @description Needs the permission `triggers.trigger.write`.
+         */
+        post: operations["ApiV1TriggersTriggerIdResumeResumeTrigger"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/triggers/{trigger_id}/firings": {
+    "/health/live": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path: {
-                    trigger_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["Firing"][];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
-        };
+        /** Whether the process answers at all */
+        get: operations["HealthLiveLive"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1344,44 +880,35 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/events": {
+    "/health/ready": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    topic?: string;
-                    since?: string;
-                    until?: string;
-                    source?: string;
-                    correlation_id?: string;
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": {
-                            items: components["schemas"]["EventView"][];
-                            next_cursor: string | null;
-                        };
-                    };
-                };
-            };
+        /**
+         * Whether every service works; 503 if one has failed
+         * @description A degraded service still serves.
+         */
+        get: operations["HealthReadyReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** Counters in Prometheus' text format */
+        get: operations["MetricsMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1394,50 +921,38 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        AuthStatus: {
-            setup_required: boolean;
-            version: string;
-        };
-        SetupInput: {
-            token: string;
-            username: string;
-            password: string;
-        };
-        LoginInput: {
-            username: string;
-            password: string;
-        };
-        RefreshInput: {
-            refresh_token: string;
-        };
-        Tokens: {
-            access_token: string;
-            token_type: string;
-            expires_in: number;
-            refresh_token: string;
-        };
-        UserView: {
-            id: string;
-            username: string;
-            role: string;
-        };
-        SessionView: {
-            user: components["schemas"]["UserView"];
-            permissions: string[];
-            expires_at: string;
-        };
+        /**
+         * Account
+         * @description `state` is `stopped`, `connecting`, `connected`, `waiting` (to connect again) or `failed` (needs a person).
+         */
         Account: {
             id: string;
             bot_id: string;
             platform: string;
-            config: {
-                [key: string]: unknown;
-            };
+            config: Record<string, unknown>;
             has_secret: boolean;
             state: string;
             detail: string;
             created_at: string;
         };
+        /**
+         * AuditEntry
+         * @description `actor` is under whose authority it happened, `subject` whom or what it concerns.
+         */
+        AuditEntry: {
+            id: string;
+            at: string;
+            /** @example auth */
+            category: string;
+            /** @example auth.login.failed */
+            action: string;
+            /** @example module:auth */
+            actor: string;
+            /** @example ada */
+            subject: string;
+            detail: string;
+        };
+        /** Bot */
         Bot: {
             id: string;
             project: string;
@@ -1446,202 +961,2455 @@ export interface components {
             accounts: components["schemas"]["Account"][];
             created_at: string;
         };
-        CreateBotInput: {
+        /** ColumnDescription */
+        ColumnDescription: {
             name: string;
-            prefix?: string;
+            type: string;
         };
-        AddAccountInput: {
-            platform: string;
-            config?: {
-                [key: string]: unknown;
-            };
-            secret?: string | null;
-        };
-        MessageView: {
-            id: string;
-            bot_id: string;
-            account_id: string;
-            platform: string;
-            channel: string;
-            /** @enum {string} */
-            direction: "in" | "out";
-            sender: string;
-            text: string;
-            status: string;
-            at: string;
-        };
-        Platform: {
-            name: string;
-            title: string;
-            config_schema: {
-                [key: string]: unknown;
-            };
-            secret_label: string | null;
-        };
-        Tool: {
-            name: string;
-            description: string;
-            parameters: {
-                [key: string]: unknown;
-            };
-            effect: string;
-            source: string;
-            timeout: number;
-        };
-        RunToolInput: {
-            arguments: {
-                [key: string]: unknown;
-            };
-            dry_run?: boolean;
-        };
-        ToolRunView: {
-            /** @enum {string} */
-            status: "ok" | "failed";
-            result: unknown;
-            detail: string;
-            duration_ms: number;
-            dry_run: boolean;
-        };
+        /** CommandView */
         CommandView: {
             name: string;
             help: string;
             usage: string;
         };
+        /** Credentials */
+        Credentials: {
+            /**
+             * @description Case does not matter.
+             * @example ada
+             */
+            username: string;
+            /**
+             * @description 8 to 256 characters.
+             * @example correct horse battery
+             */
+            password: string;
+        };
+        /**
+         * EventRecord
+         * @description A recorded event. What its contract calls secret is masked.
+         */
+        EventRecord: {
+            id: string;
+            seq: number;
+            /** @example plans.run.completed */
+            topic: string;
+            at: string;
+            project: string;
+            /** @example module:plans */
+            source: string;
+            /** @example user:0199c1f0-0000-7000-8000-000000000000 */
+            actor: string;
+            correlation_id: string;
+            causation_id: string | null;
+            hop: number;
+            data: Record<string, unknown>;
+        };
+        /**
+         * Execution
+         * @description One run that was asked for. `status` is `result`, `failed`, `refused` or `cancelled`.
+         */
+        Execution: {
+            id: string;
+            at: string;
+            tool: string;
+            status: string;
+            reason: string;
+            detail: string;
+            duration_ms: number;
+            dry_run: boolean;
+            source: string;
+            actor: string;
+            project: string;
+            correlation_id: string;
+        };
+        /**
+         * FieldError
+         * @description One thing wrong with the input: `pointer` is a JSON pointer (RFC 6901) into what was sent.
+         */
+        FieldError: {
+            pointer: string;
+            detail: string;
+        };
+        /**
+         * FiringView
+         * @description One firing. `pending` is being acted on; `reference` is the run's id or the tool's name; `detail` what went wrong.
+         */
+        FiringView: {
+            id: string;
+            trigger_id: string;
+            at: string;
+            /** @enum {unknown} */
+            cause: "manual" | "schedule";
+            /** @enum {unknown} */
+            outcome: "pending" | "refused" | "started";
+            reference: string;
+            detail: string;
+        };
+        /**
+         * Health
+         * @description `degraded` still serves; `failed` does not. `detail` says why, in a sentence.
+         */
+        Health: {
+            /**
+             * @default ok
+             * @enum {unknown}
+             */
+            status?: "degraded" | "failed" | "ok";
+            /** @default  */
+            detail?: string;
+        };
+        /** Live */
+        Live: {
+            /**
+             * @default ok
+             * @enum {unknown}
+             */
+            status?: "ok";
+        };
+        /** Message */
+        Message: {
+            id: string;
+            bot_id: string;
+            account_id: string;
+            platform: string;
+            channel: string;
+            /** @enum {unknown} */
+            direction: "in" | "out";
+            sender: string;
+            text: string;
+            /** @enum {unknown} */
+            status: "failed" | "queued" | "received" | "sent" | "unknown";
+            at: string;
+        };
+        /**
+         * NewAccount
+         * @description `config` has the fields of the platform's `config_schema`; `secret` is kept encrypted and never shown again.
+         */
+        NewAccount: {
+            /** @example irc */
+            platform: string;
+            /** @default {} */
+            config?: Record<string, unknown>;
+            /** @default null */
+            secret?: string | null;
+        };
+        /**
+         * NewBot
+         * @description `prefix` is what commands begin with.
+         */
+        NewBot: {
+            /** @example Vivi */
+            name: string;
+            /**
+             * @default !
+             * @example !
+             */
+            prefix?: string;
+        };
+        /**
+         * Page[AuditEntry]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_AuditEntry_: {
+            items: components["schemas"]["AuditEntry"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[Bot]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_Bot_: {
+            items: components["schemas"]["Bot"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[EventRecord]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_EventRecord_: {
+            items: components["schemas"]["EventRecord"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[Execution]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_Execution_: {
+            items: components["schemas"]["Execution"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[FiringView]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_FiringView_: {
+            items: components["schemas"]["FiringView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[Message]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_Message_: {
+            items: components["schemas"]["Message"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[PlanView]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_PlanView_: {
+            items: components["schemas"]["PlanView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[PlatformInfo]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_PlatformInfo_: {
+            items: components["schemas"]["PlatformInfo"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[Plugin]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_Plugin_: {
+            items: components["schemas"]["Plugin"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[Project]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_Project_: {
+            items: components["schemas"]["Project"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[RunSummary]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_RunSummary_: {
+            items: components["schemas"]["RunSummary"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[Secret]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_Secret_: {
+            items: components["schemas"]["Secret"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[SettingDescription]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_SettingDescription_: {
+            items: components["schemas"]["SettingDescription"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[TableDescription]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_TableDescription_: {
+            items: components["schemas"]["TableDescription"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[ToolDeclaration]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_ToolDeclaration_: {
+            items: components["schemas"]["ToolDeclaration"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[TriggerView]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_TriggerView_: {
+            items: components["schemas"]["TriggerView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * PlanAction
+         * @description Start a run of a plan. What the trigger saw is its `event`; `input` stays as it is written here.
+         */
+        PlanAction: {
+            /** @enum {unknown} */
+            kind: "plan";
+            plan_id: string;
+            /** @default {} */
+            input?: Record<string, unknown>;
+        };
+        /**
+         * PlanChange
+         * @description A new version of a plan, and a new name if one is given.
+         */
+        PlanChange: {
+            definition: Record<string, unknown>;
+            /** @default null */
+            name?: string | null;
+        };
+        /**
+         * PlanInput
+         * @description A plan to be saved: `definition` is `{"steps": [{"id", "kind", "after"?, …}]}`.
+         */
+        PlanInput: {
+            name: string;
+            definition: Record<string, unknown>;
+        };
+        /**
+         * PlanView
+         * @description A plan with its newest definition.
+         */
+        PlanView: {
+            id: string;
+            project: string;
+            name: string;
+            version: number;
+            definition: Record<string, unknown>;
+            created_at: string;
+            updated_at: string;
+        };
+        /**
+         * PlatformInfo
+         * @description `secret_label` names the secret an account may have; null if it has none.
+         */
+        PlatformInfo: {
+            name: string;
+            title: string;
+            config_schema: Record<string, unknown>;
+            secret_label: string | null;
+        };
+        /**
+         * Plugin
+         * @description A plugin as it is now. Commands and tools are there while it is enabled; `detail` says what is wrong or left behind.
+         */
         Plugin: {
             id: string;
             name: string;
             version: string;
             description: string;
-            /** @enum {string} */
-            status: "enabled" | "disabled" | "error";
+            /** @enum {unknown} */
+            status: "disabled" | "enabled" | "error";
             detail: string;
             commands: components["schemas"]["CommandView"][];
             tools: string[];
-            isolation: string;
+            /**
+             * @default inline
+             * @enum {unknown}
+             */
+            isolation?: "inline";
         };
-        Plan: {
+        /**
+         * Problem
+         * @description Why a request was not carried out. `errors` names the fields that are wrong; `request_id` finds it in the log.
+         */
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            instance: string;
+            request_id: string;
+            /** @default [] */
+            errors?: components["schemas"]["FieldError"][];
+        };
+        /**
+         * Project
+         * @description `id` is the slug by which everything names the project.
+         */
+        Project: {
+            /** @example default */
             id: string;
-            project: string;
             name: string;
-            version: number;
-            definition: {
-                [key: string]: unknown;
-            };
             created_at: string;
-            updated_at: string;
         };
-        CreatePlanInput: {
-            name: string;
-            definition: {
-                [key: string]: unknown;
+        /**
+         * Ready
+         * @description `status` is `ok`, or `failed` if anything has failed. `modules` names each module, plugin and part of the kernel.
+         */
+        Ready: {
+            /** @enum {unknown} */
+            status: "failed" | "ok";
+            modules: {
+                [key: string]: components["schemas"]["Health"];
             };
         };
-        StartRunInput: {
-            input?: {
-                [key: string]: unknown;
-            };
-            dry_run?: boolean;
+        /** Refresh */
+        Refresh: {
+            /**
+             * @description Good for one use.
+             * @example b2c1…
+             */
+            refresh_token: string;
         };
-        RunAccepted: {
+        /**
+         * Resolution
+         * @description What became of a step whose outcome is unknown: it `happened`, it shall be tried again, or it counts as failed.
+         */
+        Resolution: {
+            /** @enum {unknown} */
+            outcome: "fail" | "happened" | "retry";
+        };
+        /**
+         * RunOutput
+         * @description `detail` says why it failed; `result` is null then.
+         */
+        RunOutput: {
+            /** @enum {unknown} */
+            status: "failed" | "ok";
+            result: boolean | number | string | unknown[] | Record<string, unknown> | null;
+            detail: string;
+            duration_ms: number;
+            dry_run: boolean;
+        };
+        /** RunStartedView */
+        RunStartedView: {
             run_id: string;
         };
-        Step: {
-            id: string;
-            kind: string;
-            status: string;
-            result: unknown;
-            detail: string;
-            attempts: number;
-            started_at: string | null;
-            finished_at: string | null;
-        };
+        /**
+         * RunSummary
+         * @description One execution of one version of a plan.
+         */
         RunSummary: {
             id: string;
             plan_id: string;
             version: number;
-            status: string;
-            input: {
-                [key: string]: unknown;
-            };
+            /** @enum {unknown} */
+            status: "blocked" | "cancelled" | "completed" | "failed" | "running" | "waiting";
+            input: Record<string, unknown>;
             dry_run: boolean;
             started_at: string;
             finished_at: string | null;
             detail: string;
         };
-        Run: {
+        /**
+         * RunView
+         * @description A run with its steps, in the order they are carried out.
+         */
+        RunView: {
             id: string;
             plan_id: string;
             version: number;
-            status: string;
-            input: {
-                [key: string]: unknown;
-            };
+            /** @enum {unknown} */
+            status: "blocked" | "cancelled" | "completed" | "failed" | "running" | "waiting";
+            input: Record<string, unknown>;
             dry_run: boolean;
             started_at: string;
             finished_at: string | null;
             detail: string;
-            steps: components["schemas"]["Step"][];
+            steps: components["schemas"]["StepView"][];
         };
-        ResolveInput: {
-            /** @enum {string} */
-            outcome: "happened" | "retry" | "fail";
-        };
+        /**
+         * Schedule
+         * @description `cron` has five fields; `timezone` is an IANA name such as Europe/Berlin.
+         */
         Schedule: {
             cron: string;
+            /** @default UTC */
             timezone?: string;
         };
-        Trigger: {
+        /**
+         * Secret
+         * @description `last_four` is empty for a value so short that four characters would give too much of it away.
+         */
+        Secret: {
+            id: string;
+            name: string;
+            owner: string;
+            last_four: string;
+            created_at: string;
+            updated_at: string;
+        };
+        /**
+         * SettingDescription
+         * @description One setting as a person may see it. `type` is a JSON Schema type; a secret's `value` is null or a mask.
+         */
+        SettingDescription: {
+            group: string;
+            key: string;
+            type: string;
+            value: boolean | number | string | unknown[] | Record<string, unknown> | null;
+            default: boolean | number | string | unknown[] | Record<string, unknown> | null;
+            /** @enum {unknown} */
+            source: "default" | "environment" | "file" | "stored";
+            description: string;
+            environment: string;
+            secret: boolean;
+        };
+        /**
+         * Setup
+         * @description `token` is the one in the link that the server prints on its first start.
+         */
+        Setup: {
+            token: string;
+            /**
+             * @description Case does not matter.
+             * @example ada
+             */
+            username: string;
+            /**
+             * @description 8 to 256 characters.
+             * @example correct horse battery
+             */
+            password: string;
+        };
+        /**
+         * Status
+         * @description `setup_required` as long as there is no user.
+         */
+        Status: {
+            setup_required: boolean;
+            version: string;
+        };
+        /**
+         * StepView
+         * @description One step of a run. `unknown` means it may or may not have acted: resolve it. `skipped` means it never will.
+         */
+        StepView: {
+            id: string;
+            kind: string;
+            /** @enum {unknown} */
+            status: "completed" | "failed" | "pending" | "running" | "skipped" | "unknown" | "waiting";
+            /** @default null */
+            result?: boolean | number | string | unknown[] | Record<string, unknown> | null;
+            /** @default  */
+            detail?: string;
+            /** @default 0 */
+            attempts?: number;
+            /** @default null */
+            started_at?: string | null;
+            /** @default null */
+            finished_at?: string | null;
+        };
+        /**
+         * TableDescription
+         * @description One known table. `is_system`: it belongs to the core, not to a plugin or a user.
+         */
+        TableDescription: {
+            name: string;
+            /** @enum {unknown} */
+            access_level: "locked" | "protected" | "user";
+            owner: string;
+            is_system: boolean;
+            /** @default [] */
+            columns?: components["schemas"]["ColumnDescription"][];
+        };
+        /**
+         * Tokens
+         * @description `expires_in` is in seconds and speaks of the access token.
+         */
+        Tokens: {
+            /** @example eyJhbGciOiJFZDI1NTE5Iiw… */
+            access_token: string;
+            /**
+             * @default Bearer
+             * @enum {unknown}
+             */
+            token_type?: "Bearer";
+            /** @example 600 */
+            expires_in: number;
+            /**
+             * @description Good for one use.
+             * @example b2c1…
+             */
+            refresh_token: string;
+        };
+        /**
+         * ToolAction
+         * @description Run a tool.
+         */
+        ToolAction: {
+            /** @enum {unknown} */
+            kind: "tool";
+            tool: string;
+            /** @default {} */
+            arguments?: Record<string, unknown>;
+        };
+        /**
+         * ToolDeclaration
+         * @description One tool. `parameters` is a JSON Schema (draft 2020-12) of type `object`.
+         *
+         *         `effect` says what running it does to the world: `none` (a pure function), `read` (asks the world, changes nothing) or
+         *         `write` (changes it; a crash in the middle leaves its outcome unknown). `timeout` is in seconds.
+         */
+        ToolDeclaration: {
+            name: string;
+            description: string;
+            parameters: {
+                [key: string]: boolean | number | string | unknown[] | Record<string, unknown> | null;
+            };
+            /** @default none */
+            effect?: string;
+            /** @default 30 */
+            timeout?: number;
+            /** @default builtin */
+            source?: string;
+        };
+        /**
+         * TriggerInput
+         * @description A trigger to be saved. It acts with the permissions of whoever saves it.
+         */
+        TriggerInput: {
+            name: string;
+            schedule: components["schemas"]["Schedule"];
+            action: components["schemas"]["PlanAction"] | components["schemas"]["ToolAction"];
+            /** @default true */
+            enabled?: boolean;
+        };
+        /**
+         * TriggerView
+         * @description A trigger; a paused one has no `next_fire_at`.
+         */
+        TriggerView: {
             id: string;
             project: string;
             name: string;
-            kind: string;
+            /** @enum {unknown} */
+            kind: "schedule";
             schedule: components["schemas"]["Schedule"];
-            action: {
-                [key: string]: unknown;
-            };
+            action: components["schemas"]["PlanAction"] | components["schemas"]["ToolAction"];
             enabled: boolean;
             next_fire_at: string | null;
             last_fired_at: string | null;
             created_at: string;
         };
-        CreateTriggerInput: {
-            name: string;
-            schedule: components["schemas"]["Schedule"];
-            action: {
-                [key: string]: unknown;
+        /** User */
+        User: {
+            id: string;
+            username: string;
+            /** @example owner */
+            role: string;
+        };
+        /**
+         * Validated
+         * @description Who the token speaks for, and what they may do: permissions by name or by pattern.
+         */
+        Validated: {
+            user: components["schemas"]["User"];
+            /**
+             * @example [
+             *       "bots.>",
+             *       "plans.run.read"
+             *     ]
+             */
+            permissions: string[];
+            expires_at: string;
+        };
+        /**
+         * RunInput
+         * @description What a run begins with. In a dry run acts are recorded with a stand-in instead of being done, and waits are skipped.
+         */
+        "vivesphere.modules.plans.schemas.RunInput": {
+            /** @default {} */
+            input?: Record<string, unknown>;
+            /** @default false */
+            dry_run?: boolean;
+        };
+        /**
+         * RunInput
+         * @description `dry_run` records what would have been done to the outside, and does nothing of it.
+         */
+        "vivesphere.modules.tools.schemas.RunInput": {
+            /** @default {} */
+            arguments?: {
+                [key: string]: boolean | number | string | unknown[] | Record<string, unknown> | null;
             };
-            enabled?: boolean;
+            /** @default false */
+            dry_run?: boolean;
         };
-        Firing: {
-            id: string;
-            trigger_id: string;
-            at: string;
-            cause: string;
-            outcome: string;
-            reference: string;
-            detail: string;
+    };
+    responses: {
+        /** @description The request cannot be read. */
+        Problem400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
         };
-        EventView: {
-            id: string;
-            seq: number | null;
-            topic: string;
-            at: string;
-            project: string;
-            source: string;
-            actor: string;
-            correlation_id: string;
-            causation_id: string | null;
-            hop: number;
-            data: {
-                [key: string]: unknown;
+        /** @description Not signed in, or the token is not valid any more. */
+        Problem401: {
+            headers: {
+                /** @description Always `Bearer`. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Signed in, and not allowed to do this. */
+        Problem403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description There is no such thing. */
+        Problem404: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It contradicts what is there. */
+        Problem409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is too large. */
+        Problem413: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is not JSON. */
+        Problem415: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The input is not valid; `errors` names the fields. */
+        Problem422: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too many requests; `Retry-After` says when to come back. */
+        Problem429: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The server failed; `request_id` finds the reason in its log. */
+        Problem500: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The other side failed. */
+        Problem502: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Not available now. */
+        Problem503: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It took too long. */
+        Problem504: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
     };
-    responses: never;
     parameters: never;
     requestBodies: never;
     headers: never;
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    ApiV1ConfigSettingsListSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SettingDescription_"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuditEntriesListEntries: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1EventsListEvents: {
+        parameters: {
+            query?: {
+                /** @description A topic or a pattern, such as `plans.>` or `*.*.failed`. */
+                topic?: string;
+                /** @description Not before this time. */
+                since?: string;
+                /** @description Before this time. */
+                until?: string;
+                /** @description Published by this principal. */
+                source?: string;
+                /** @description Of this chain of causes. */
+                correlation_id?: string;
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_EventRecord_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthLoginLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthLogoutLogout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Refresh"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthRefreshRefresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Refresh"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthSetupSetUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Setup"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthStatusStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthValidateValidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validated"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1ProjectsListProjects: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Project_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1SecretsListSecrets: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Secret_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesListTables: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TableDescription_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1ToolsNameDescribeTool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The tool's name, such as text.count_words. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolDeclaration"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1ToolsNameExecutionsListExecutions: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The tool's name, such as text.count_words. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Execution_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1ToolsListTools: {
+        parameters: {
+            query?: {
+                /** @description Words that stand in a tool's name or description, all of them. */
+                query?: string;
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ToolDeclaration_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1ToolsNameRunRunTool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The tool's name, such as text.count_words. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["vivesphere.modules.tools.schemas.RunInput"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOutput"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PluginsPluginIdDescribePlugin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The plugin's id, such as dice. */
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plugin"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PluginsPluginIdDisableDisablePlugin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The plugin's id, such as dice. */
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plugin"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PluginsPluginIdEnableEnablePlugin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The plugin's id, such as dice. */
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plugin"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PluginsListPlugins: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Plugin_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1BotsBotIdAccountsAddAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bot_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccount"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1BotsListBots: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Bot_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1BotsCreateBot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBot"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bot"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1BotsBotIdGetBot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bot_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bot"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1BotsBotIdMessagesListMessages: {
+        parameters: {
+            query?: {
+                /** @description Only this account. */
+                account_id?: string;
+                /** @description Only this channel. */
+                channel?: string;
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                bot_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Message_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1BotsBotIdAccountsAccountIdStartStartAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bot_id: string;
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1BotsBotIdStartStartBot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bot_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bot"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1BotsBotIdAccountsAccountIdStopStopAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bot_id: string;
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1BotsBotIdStopStopBot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bot_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bot"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PlatformsListPlatforms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PlatformInfo_"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PlansPlanIdGetPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PlansPlanIdChangePlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PlansListPlans: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PlanView_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PlansCreatePlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanInput"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PlansPlanIdRunsListRuns: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RunSummary_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1PlansPlanIdRunsStartRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["vivesphere.modules.plans.schemas.RunInput"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStartedView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1RunsRunIdCancelCancelRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1RunsRunIdGetRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1RunsRunIdStepsStepIdResolveResolveStep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                step_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Resolution"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1TriggersListTriggers: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TriggerView_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1TriggersCreateTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriggerInput"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1TriggersTriggerIdFireFireTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiringView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1TriggersTriggerIdGetTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1TriggersTriggerIdFiringsListFirings: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FiringView_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1TriggersTriggerIdPausePauseTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1TriggersTriggerIdResumeResumeTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trigger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriggerView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    HealthLiveLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Live"];
+                };
+            };
+            500: components["responses"]["Problem500"];
+        };
+    };
+    HealthReadyReady: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+            500: components["responses"]["Problem500"];
+            /** @description Something has failed. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+        };
+    };
+    MetricsMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            500: components["responses"]["Problem500"];
+        };
+    };
+}

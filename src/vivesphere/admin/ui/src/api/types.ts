@@ -1,10 +1,20 @@
 import type { paths } from "./schema";
 
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** What the server says: it leaves out nothing, so a field that has a default (and need not be sent) is always there. */
+export type Told<T> = T extends (infer I)[]
+  ? Told<I>[]
+  : T extends object
+    ? { [K in keyof T]-?: Told<Exclude<T[K], undefined>> }
+    : T;
+
 /** The body of a successful answer, so that the pages need not know how the server names its structs. */
 type Answer<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] extends { responses: infer R }
-  ? { [S in keyof R & (200 | 201 | 202)]: R[S] extends { content: { "application/json": infer B } } ? B : never }[keyof R &
-      (200 | 201 | 202)]
+  ? { [S in keyof R & Success]: R[S] extends { content: { "application/json": infer B } } ? Told<B> : never }[keyof R & Success]
   : never;
+
+type Success = 200 | 201 | 202;
 
 type Item<P extends keyof paths> = Answer<P, "get"> extends { items: (infer I)[] } ? I : never;
 

@@ -143,6 +143,7 @@ export const en = {
     placeholder: (name: string) => `Message ${name}`,
     send: "Send",
     sendHint: "Enter sends, Shift+Enter starts a new line.",
+    queued: "waits for the connection…",
     sending: "sending…",
     notSent: "not sent",
     offline: "The connection is gone. It comes back by itself.",

@@ -37,9 +37,11 @@ function Brings({ plugin }: { plugin: Plugin }) {
           <Group gap={6}>
             {plugin.tools.map((name) =>
               plugin.status === "enabled" ? (
-                <Badge key={name} component={Link} to={`/tools/${name}`} color="gray" style={{ cursor: "pointer" }}>
-                  {name}
-                </Badge>
+                <Link key={name} to="/tools/try" search={{ name }} className="plain-link">
+                  <Badge color="gray" style={{ cursor: "pointer" }}>
+                    {name}
+                  </Badge>
+                </Link>
               ) : (
                 <Badge key={name} color="gray">
                   {name}

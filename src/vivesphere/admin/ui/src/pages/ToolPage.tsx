@@ -5,7 +5,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { answer, client } from "../api/client";
 import { sentenceOf } from "../api/problems";
 import { toolQuery } from "../api/queries";
-import type { Tool, ToolRun } from "../api/types";
+import type { Json, Tool, ToolRun } from "../api/types";
 import { t } from "../messages";
 import { EmptyState } from "../parts/EmptyState";
 import { ErrorNotice } from "../parts/ErrorNotice";
@@ -16,7 +16,7 @@ import { Page } from "../shell/Page";
 import { Effect } from "./tools/Effect";
 import { ToolForm } from "./tools/ToolForm";
 
-const route = getRouteApi("/signed-in/tools/$name");
+const route = getRouteApi("/signed-in/tools/try");
 
 function Result({ run }: { run: ToolRun }) {
   const ok = run.status === "ok";
@@ -39,7 +39,7 @@ function Result({ run }: { run: ToolRun }) {
 
 function Workbench({ tool }: { tool: Tool }) {
   const run = useMutation({
-    mutationFn: (body: { arguments: Record<string, unknown>; dry_run: boolean }) =>
+    mutationFn: (body: { arguments: Record<string, Json>; dry_run: boolean }) =>
       answer(client.POST("/api/v1/tools/{name}/run", { params: { path: { name: tool.name } }, body })),
   });
   return (
@@ -56,7 +56,7 @@ function Workbench({ tool }: { tool: Tool }) {
 }
 
 export function ToolPage() {
-  const { name } = route.useParams();
+  const { name } = route.useSearch();
   const tool = useQuery(toolQuery(name));
   return (
     <Page title={name} hint={tool.data?.description} back={{ to: "/tools", label: t.tools.back }}>

@@ -17,7 +17,7 @@ const route = getRouteApi("/signed-in/tools");
 
 function ToolCard({ tool }: { tool: Tool }) {
   return (
-    <Link to="/tools/$name" params={{ name: tool.name }} className="surface card-link">
+    <Link to="/tools/try" search={{ name: tool.name }} className="surface card-link">
       <Stack p="md" gap={6} h="100%">
         <Group justify="space-between" wrap="nowrap" gap="xs">
           <Text fw={600} size="sm" ff="monospace" style={{ overflowWrap: "anywhere" }}>

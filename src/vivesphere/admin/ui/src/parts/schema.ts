@@ -1,3 +1,4 @@
+import type { Json } from "../api/types";
 import { t } from "../messages";
 
 /** One field of a form, as a JSON Schema's property describes it. */
@@ -68,11 +69,11 @@ export function draftOf(fields: readonly Field[], values: Record<string, unknown
   return Object.fromEntries(fields.map((field) => [field.name, shown(field, values[field.name] ?? field.initial)]));
 }
 
-function parsed(field: Field, typed: string): { value: unknown } | { problem: string } {
+function parsed(field: Field, typed: string): { value: Json } | { problem: string } {
   if (field.kind === "lines") return { value: typed.split("\n").map((line) => line.trim()).filter(Boolean) };
   if (field.kind === "json") {
     try {
-      return { value: JSON.parse(typed) as unknown };
+      return { value: JSON.parse(typed) as Json };
     } catch {
       return { problem: t.tools.invalidJson };
     }
@@ -84,8 +85,8 @@ function parsed(field: Field, typed: string): { value: unknown } | { problem: st
 }
 
 /** The arguments that the form says; an optional field left empty is left out, so that the server's default holds. */
-export function collect(fields: readonly Field[], draft: Draft): { values: Record<string, unknown>; problems: Record<string, string> } {
-  const values: Record<string, unknown> = {};
+export function collect(fields: readonly Field[], draft: Draft): { values: Record<string, Json>; problems: Record<string, string> } {
+  const values: Record<string, Json> = {};
   const problems: Record<string, string> = {};
   for (const field of fields) {
     const typed = draft[field.name] ?? "";

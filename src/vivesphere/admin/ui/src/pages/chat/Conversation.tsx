@@ -10,7 +10,7 @@ import type { Line } from "./lines";
 import { useConversation } from "./useConversation";
 
 function Bubble({ line, bot }: { line: Line; bot: Bot }) {
-  const note = { sending: t.chat.sending, failed: t.chat.notSent, sent: "" }[line.state];
+  const note = { queued: t.chat.queued, sending: t.chat.sending, failed: t.chat.notSent, sent: "" }[line.state];
   return (
     <Stack gap={4} align={line.mine ? "flex-end" : "flex-start"} data-direction={line.mine ? "in" : "out"}>
       <Group gap={8}>
@@ -28,10 +28,12 @@ function Bubble({ line, bot }: { line: Line; bot: Bot }) {
   );
 }
 
-function Composer({ bot, open, say }: { bot: Bot; open: boolean; say: (text: string) => boolean }) {
+function Composer({ bot, refused, say }: { bot: Bot; refused: boolean; say: (text: string) => void }) {
   const [text, setText] = useState("");
   const send = () => {
-    if (text.trim() !== "" && say(text.trim())) setText("");
+    if (refused || text.trim() === "") return;
+    say(text.trim());
+    setText("");
   };
   const onKeyDown = (event: KeyboardEvent) => {
     // An Enter that only confirms an input method's word must not send.
@@ -56,25 +58,25 @@ function Composer({ bot, open, say }: { bot: Bot; open: boolean; say: (text: str
         onKeyDown={onKeyDown}
         autoFocus
       />
-      <ActionIcon size={42} radius="lg" aria-label={t.chat.send} onClick={send} disabled={!open || text.trim() === ""}>
+      <ActionIcon size={42} radius="lg" aria-label={t.chat.send} onClick={send} disabled={refused || text.trim() === ""}>
         <Icon name="send" size={20} />
       </ActionIcon>
     </Group>
   );
 }
 
-function FirstWords({ bot, say, open }: { bot: Bot; say: (text: string) => boolean; open: boolean }) {
+function FirstWords({ bot, say }: { bot: Bot; say: (text: string) => void }) {
   return (
     <div className="late">
-    <EmptyState icon="chat" title={t.chat.empty(bot.name)} hint={t.chat.emptyHint}>
-      <Group gap="xs" justify="center">
-        {t.chat.suggestions(bot.prefix).map((words) => (
-          <Button key={words} variant="default" size="sm" ff="monospace" disabled={!open} onClick={() => say(words)}>
-            {words}
-          </Button>
-        ))}
-      </Group>
-    </EmptyState>
+      <EmptyState icon="chat" title={t.chat.empty(bot.name)} hint={t.chat.emptyHint}>
+        <Group gap="xs" justify="center">
+          {t.chat.suggestions(bot.prefix).map((words) => (
+            <Button key={words} variant="default" size="sm" ff="monospace" onClick={() => say(words)}>
+              {words}
+            </Button>
+          ))}
+        </Group>
+      </EmptyState>
     </div>
   );
 }
@@ -100,7 +102,7 @@ export function Conversation({ bot }: { bot: Bot }) {
   return (
     <Stack className="surface" gap={0} h={{ base: "calc(100dvh - 246px)", sm: "calc(100dvh - 190px)" }} mih={360}>
       <div className="chat-log" role="log" tabIndex={0} aria-label={t.chat.log(bot.name)} {...follow}>
-        {open && lines.length === 0 && <FirstWords bot={bot} say={say} open={open} />}
+        {open && lines.length === 0 && <FirstWords bot={bot} say={say} />}
         <Stack gap="md">
           {lines.map((line) => (
             <Bubble key={line.id} line={line} bot={bot} />
@@ -112,7 +114,7 @@ export function Conversation({ bot }: { bot: Bot }) {
           {problem ?? (state === "waiting" ? t.chat.offline : t.stream[state])}
         </Text>
       )}
-      <Composer bot={bot} open={open} say={say} />
+      <Composer bot={bot} refused={state === "closed"} say={say} />
     </Stack>
   );
 }

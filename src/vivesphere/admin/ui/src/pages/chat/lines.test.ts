@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { asFailed, lineOf, withLine, type Line } from "./lines";
+import { asFailed, asSending, lineOf, withLine, type Line } from "./lines";
 
 const said = (text: string, state: Line["state"] = "sending"): Line => ({ id: `waiting-${text}`, mine: true, sender: "", text, at: "", state });
 const echo = (id: string, text: string) => lineOf({ type: "message", id, direction: "in", sender: "ada", text, at: "2026-01-01T00:00:00Z" });
@@ -27,4 +27,10 @@ test("a message thought lost with the connection is found in the history", () =>
 test("an answer never takes the place of a question", () => {
   const answer = lineOf({ type: "message", id: "2", direction: "out", sender: "Vivi", text: "a", at: "" });
   expect(withLine([said("a")], answer)).toHaveLength(2);
+});
+
+test("what was typed before the connection stays below the history, and is no part of it", () => {
+  const lines = withLine(withLine([said("a", "queued")], echo("1", "a")), echo("2", "b"));
+  expect(lines.map(({ id }) => id)).toEqual(["1", "2", "waiting-a"]);
+  expect(withLine(asSending(lines), echo("3", "a")).map(({ id }) => id)).toEqual(["1", "2", "3"]);
 });

@@ -1,11 +1,14 @@
-/** One line of the conversation. `mine` is what this person said; a line that is not `sent` has not come back from the server. */
+/**
+ * One line of the conversation. `mine` is what this person said: `queued` until there is a connection, `sending` until the server
+ * sends it back, `failed` when it was refused or lost with the connection.
+ */
 export interface Line {
   id: string;
   mine: boolean;
   sender: string;
   text: string;
   at: string;
-  state: "sent" | "sending" | "failed";
+  state: "sent" | "queued" | "sending" | "failed";
 }
 
 /** What the chat's WebSocket brings: `message` (all but `detail`) or `error` (`detail`). `in` is what a person said to the bot. */
@@ -29,8 +32,16 @@ export function lineOf({ id = "", direction, sender = "", text = "", at = "" }: 
  */
 export function withLine(lines: readonly Line[], line: Line): Line[] {
   if (lines.some(({ id }) => id === line.id)) return [...lines];
-  const waiting = line.mine ? lines.findIndex(({ state, text }) => state !== "sent" && text === line.text) : -1;
-  return waiting < 0 ? [...lines, line] : lines.map((one, index) => (index === waiting ? line : one));
+  const open = (one: Line) => line.mine && one.text === line.text && (one.state === "sending" || one.state === "failed");
+  const waiting = lines.findIndex(open);
+  if (waiting >= 0) return lines.map((one, index) => (index === waiting ? line : one));
+  // What was typed before the history came belongs below it.
+  const said = lines.filter(({ state }) => state !== "queued");
+  return [...said, line, ...lines.slice(said.length)];
+}
+
+export function asSending(lines: readonly Line[]): Line[] {
+  return lines.map((line) => (line.state === "queued" ? { ...line, state: "sending" } : line));
 }
 
 export function asFailed(lines: readonly Line[]): Line[] {

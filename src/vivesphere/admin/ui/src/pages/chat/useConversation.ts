@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { session } from "../../api/client";
 import type { Bot } from "../../api/types";
 import { Connection, socketUrl, type ConnectionState } from "../../live/connection";
-import { asFailed, lineOf, withLine, type Frame, type Line } from "./lines";
+import { asFailed, asSending, lineOf, withLine, type Frame, type Line } from "./lines";
 
 /** The conversation with one bot. Whenever the socket opens, the server sends the newest 50 messages again. */
 export function useConversation(bot: Bot) {
@@ -11,6 +11,7 @@ export function useConversation(bot: Bot) {
   const [state, setState] = useState<ConnectionState>("connecting");
   const [problem, setProblem] = useState<string | null>(null);
   const connection = useRef<Connection | null>(null);
+  const queue = useRef<string[]>([]);
   const count = useRef(0);
 
   useEffect(() => {
@@ -21,6 +22,10 @@ export function useConversation(bot: Bot) {
     const made = new Connection({
       url: socketUrl(`/api/v1/bots/${bot.id}/chat`),
       token: () => session.accessToken,
+      onOpen: (send) => {
+        for (const text of queue.current.splice(0)) send({ type: "message", text });
+        setLines(asSending);
+      },
       onFrame: (received) => {
         const frame = received as Frame;
         if (frame.type === "message") setLines((before) => withLine(before, lineOf(frame)));
@@ -35,16 +40,20 @@ export function useConversation(bot: Bot) {
       onRefused: fail,
     });
     connection.current = made;
-    return () => made.close();
+    return () => {
+      queue.current = [];
+      made.close();
+    };
   }, [bot.id]);
 
-  const say = (text: string): boolean => {
-    if (!connection.current?.send({ type: "message", text })) return false;
+  const say = (text: string): void => {
+    const handedOver = connection.current?.send({ type: "message", text }) ?? false;
+    if (!handedOver) queue.current.push(text);
     setProblem(null);
     count.current += 1;
-    const line: Line = { id: `waiting-${count.current}`, mine: true, sender: "", text, at: new Date().toISOString(), state: "sending" };
-    setLines((before) => [...before, line]);
-    return true;
+    const id = `waiting-${count.current}`;
+    const state = handedOver ? "sending" : "queued";
+    setLines((before) => [...before, { id, mine: true, sender: "", text, at: new Date().toISOString(), state }]);
   };
   return { lines, state, problem, say };
 }

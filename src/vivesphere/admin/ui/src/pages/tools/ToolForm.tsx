@@ -1,7 +1,7 @@
 import { Button, Group, SegmentedControl, Stack, Switch, Text, Textarea, Title } from "@mantine/core";
 import { useState, type FormEvent } from "react";
 
-import type { Tool } from "../../api/types";
+import type { Json, Tool } from "../../api/types";
 import { t } from "../../messages";
 import { Icon } from "../../parts/Icon";
 import { SchemaFields } from "../../parts/SchemaFields";
@@ -10,15 +10,15 @@ import { blank, collect, draftOf, fieldsOf, type Draft } from "../../parts/schem
 interface Props {
   tool: Tool;
   running: boolean;
-  run: (call: { arguments: Record<string, unknown>; dry_run: boolean }) => void;
+  run: (call: { arguments: Record<string, Json>; dry_run: boolean }) => void;
 }
 
 type View = "form" | "json";
 
-function objectFrom(json: string): Record<string, unknown> | null {
+function objectFrom(json: string): Record<string, Json> | null {
   try {
     const value: unknown = JSON.parse(json);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, Json>) : null;
   } catch {
     return null;
   }
@@ -32,7 +32,7 @@ function useArguments(tool: Tool) {
   const [json, setJson] = useState("{}");
   const [problems, setProblems] = useState<Record<string, string>>({});
 
-  const read = (): Record<string, unknown> | null => {
+  const read = (): Record<string, Json> | null => {
     if (view === "json") {
       const values = objectFrom(json);
       setProblems(values ? {} : { json: t.tools.jsonInvalid });

@@ -181,6 +181,15 @@ async def test_what_the_bus_refuses_is_known_to_have_failed(world: World) -> Non
     assert (run["status"], run["steps"][0]["detail"]) == ("failed", "user:ada lacks tools.tool.run")
 
 
+async def test_a_tool_that_is_gone_by_then_fails_the_run(world: World) -> None:
+    world.tools.answers["net.brief"] = world.tools.answers["text.echo"]
+    plan_id = await world.plan(tool("try", "net.brief"))
+    del world.tools.answers["net.brief"]
+    run_id = (await world.client.post(f"/api/v1/plans/{plan_id}/runs", json={})).json()["run_id"]
+    run = await world.ended(run_id)
+    assert (run["status"], run["steps"][0]["detail"]) == ("failed", "There is no tool net.brief.")
+
+
 async def test_what_the_bus_will_not_carry_yet_is_asked_again(world: World) -> None:
     async def throttled(asked: RunTool) -> ToolResult:
         if len(world.tools.asked) == 1:

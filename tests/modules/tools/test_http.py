@@ -38,21 +38,19 @@ async def test_the_way_of_a_tool_over_http(server: RunningApplication) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tool", "body", "status", "slug", "said"),
+    ("tool", "body", "status", "said"),
     [
-        ("text.count_word", {}, 404, "tool-unknown", "Did you mean text.count_words"),
-        ("text.count_words", {"arguments": {"text": 1}}, 422, "invalid-input", "/arguments/text"),
-        ("text.count_words", {"argument": {}}, 422, "invalid-input", "argument"),
-        ("text.count_words", {"arguments": []}, 422, "invalid-input", "/arguments"),
+        ("text.count_word", {}, 404, "Did you mean text.count_words"),
+        ("text.count_words", {"arguments": {"text": 1}}, 422, "/arguments/text"),
+        ("text.count_words", {"argument": {}}, 422, "argument"),
+        ("text.count_words", {"arguments": []}, 422, "/arguments"),
     ],
 )
-async def test_a_refusal_is_a_problem(
-    server: RunningApplication, tool: str, body: Any, status: int, slug: str, said: str
-) -> None:
+async def test_a_refusal_is_a_problem(server: RunningApplication, tool: str, body: Any, status: int, said: str) -> None:
     answer = await _run(server, tool, body)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"].startswith("application/problem+json")
-    assert answer.json()["type"].endswith(slug)
+    assert answer.json()["type"].endswith("tool-unknown" if status == 404 else "invalid-input")
     assert said in answer.text
 
 

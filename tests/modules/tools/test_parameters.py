@@ -17,7 +17,7 @@ class Inner(msgspec.Struct, forbid_unknown_fields=True):
     b: str | None = None
 
 
-def declared(
+def declared(  # noqa: PLR0917 - a declaration with one parameter of each kind
     text: Annotated[str, Meta(min_length=1, max_length=3, pattern="^[a-z]*$")],
     count: Annotated[int, Meta(ge=0, lt=10, multiple_of=2)] = 0,
     ratio: float = 0.5,

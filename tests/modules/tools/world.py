@@ -13,7 +13,7 @@ from tests.support.database import open_database
 
 from vivesphere.contracts.tools import DescribeTool, RegisterPluginTools, RunTool, ToolCompleted, UnregisterPluginTools
 from vivesphere.kernel import principals
-from vivesphere.kernel.bus.messages import JSON, Envelope
+from vivesphere.kernel.bus.messages import Envelope
 from vivesphere.kernel.cause import Cause, acting_under
 from vivesphere.kernel.db.models import Effect
 from vivesphere.kernel.effects import Effects, EffectSettings
@@ -48,7 +48,7 @@ class ToolWorld:
     async def run(
         self,
         tool: str,
-        arguments: Mapping[str, JSON] | None = None,
+        arguments: Mapping[str, Any] | None = None,
         *,
         actor: Principal = ADA,
         source: str = "bots",

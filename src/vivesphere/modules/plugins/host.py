@@ -47,7 +47,7 @@ log = structlog.get_logger("vivesphere.plugins")
 
 
 class PluginFault(Exception):
-    """A plugin could not be enabled; the message is fit for whoever asked."""
+    """A plugin could not do what was asked of it; the message is fit for whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Host:
         try:
             check_requirements(found.manifest.requires)
             code = PluginCode.load(self._plugins, found.folder)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.warning("plugin_not_loaded", plugin=found.id, exc_info=True)
             raise PluginFault(f"{CODE}: {_shown(error)}") from error
         lifetime.add("code", code.unload)
@@ -124,7 +124,7 @@ class Host:
         try:
             with _for_itself(plugin):
                 async with asyncio.timeout(HOOK_DEADLINE):
-                    await plugin.code.on_enable(plugin.context)
+                    await _contained(plugin.code.on_enable(plugin.context))
             for each in plugin.code.listeners:
                 plugin.context.bus.listen(each.pattern, _heard_by(plugin, each), name=f"{plugin.manifest.id}<{each.pattern}>")
         except Exception as error:
@@ -138,7 +138,7 @@ class Host:
             try:
                 with _for_itself(plugin):
                     async with asyncio.timeout(HOOK_DEADLINE):
-                        await plugin.code.on_disable(plugin.context)
+                        await _contained(plugin.code.on_disable(plugin.context))
             except Exception as error:
                 log.warning("plugin_on_disable_failed", plugin=plugin.manifest.id, exc_info=True)
                 findings.append(f"on_disable: {_shown(error, HOOK_DEADLINE)}")
@@ -151,7 +151,7 @@ class Host:
         message = Message(**msgspec.structs.asdict(request.message), command=request.command, arguments=request.arguments)
         try:
             async with asyncio.timeout(COMMAND_DEADLINE):
-                said = await command.run(plugin.context, message)
+                said = await _contained(command.run(plugin.context, message))
             return CommandReply(_text(said)[:LONGEST_REPLY])
         except PluginError as error:
             return CommandFailed(str(error)[:LONGEST_DETAIL])
@@ -170,7 +170,7 @@ class Host:
         """What the tool gives, as plain JSON. Its deadline is kept by whoever asks."""
         try:
             with working_on(idempotency_key):
-                result = await tool.run(plugin.context, arguments)
+                result = await _contained(tool.run(plugin.context, arguments))
             return PluginToolResult(msgspec.json.decode(msgspec.json.encode(result)))
         except EffectUnknown as error:
             return PluginToolFailed(error.detail, reason="unknown_outcome")
@@ -179,6 +179,14 @@ class Host:
         except Exception as error:
             log.exception("plugin_tool_raised", plugin=plugin.manifest.id, tool=tool.declaration.name)
             return PluginToolFailed(f"The tool has a bug: it raised {type(error).__name__}. The log says where.")
+
+
+async def _contained(work: Awaitable[Any]) -> Any:
+    """`sys.exit()` in a task would end the whole server; here it ends the plugin's work only."""
+    try:
+        return await work
+    except SystemExit as error:
+        raise PluginFault("it tried to end the server") from error
 
 
 @contextmanager
@@ -190,7 +198,7 @@ def _for_itself(plugin: RunningPlugin) -> Iterator[None]:
 
 
 def _heard_by(plugin: RunningPlugin, listener: Listener) -> Callable[[Any], Awaitable[None]]:
-    return lambda envelope: listener.run(plugin.context, envelope)
+    return lambda envelope: _contained(listener.run(plugin.context, envelope))
 
 
 def _text(said: object) -> str:
@@ -204,7 +212,7 @@ def _text(said: object) -> str:
     raise TypeError(f"a command must return a Reply, a text or None, not {type(said).__name__}")
 
 
-def _shown(error: Exception, deadline: float = 0.0) -> str:
+def _shown(error: BaseException, deadline: float = 0.0) -> str:
     if isinstance(error, TimeoutError):
         return f"it took longer than {deadline:g} s"
     return f"{type(error).__name__}: {error}"[:LONGEST_DETAIL]

@@ -18,5 +18,5 @@ def settle(tx: Unit, state: PluginState) -> None:
             tx.emit(PluginEnabled(plugin=state.id, version=state.version))
         case "disabled":
             tx.emit(PluginDisabled(plugin=state.id))
-        case "error":
+        case _:
             tx.emit(PluginFailed(plugin=state.id, detail=state.detail))

@@ -15,7 +15,7 @@ from vivesphere.modules.tools.service import ToolService
 
 Query = Annotated[
     str,
-    QueryParameter(name="query", max_length=200, description="Words that stand in a tool's name or description, all of them."),
+    QueryParameter(name="query", max_length=200, description="Words in a tool's name or description, all of them."),
 ]
 Name = Annotated[str, Parameter(max_length=100, description="The tool's name, such as text.count_words.")]
 

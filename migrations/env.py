@@ -10,8 +10,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from vivesphere import tables
-from vivesphere.kernel.db.migrate import upgrade
+from vivesphere.kernel import paths
 from vivesphere.kernel.db.schema import Model
+from vivesphere.kernel.db.upgrade import upgrade
 
 
 def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
@@ -32,7 +33,7 @@ def number(_: MigrationContext, __: Any, directives: list[MigrationScript]) -> N
 tables.owners()
 with sa.create_engine("sqlite://").begin() as connection:
     if context.script.get_current_head() is not None:
-        upgrade(connection, context.script)
+        upgrade(connection, paths.migrations())
     context.configure(
         connection=connection,
         target_metadata=Model.metadata,

@@ -44,8 +44,24 @@ async def test_a_public_route_has_no_session(http: HttpForTests) -> None:
 
 
 async def test_options_tells_the_methods(http: HttpForTests) -> None:
-    answer = await http.client.options("/health/live")
-    assert (answer.status_code, answer.headers["allow"]) == (204, "GET, OPTIONS")
+    for path, methods in (
+        ("/health/live", "GET, HEAD, OPTIONS"),
+        (PATH, "GET, HEAD, OPTIONS, POST"),
+        ("/", "GET, HEAD, OPTIONS"),
+    ):
+        answer = await http.client.options(path)
+        assert (answer.status_code, answer.headers.get_list("allow")) == (204, [methods]), path
+    one = await http.client.options(f"{PATH}/0199c1f0-0000-7000-8000-000000000000")
+    assert one.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_head_is_get_without_the_body(http: HttpForTests) -> None:
+    for path, headers in (("/health/live", {}), (PATH, http.ada), (PATH, {}), ("/nothing.js", {})):
+        got, head = await http.client.get(path, headers=headers), await http.client.head(path, headers=headers)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
+    async with connect(http.app, f"{PATH}/echo", token="ada") as socket:
+        assert await socket.ask({}) == {}
 
 
 async def test_strangers_are_counted_and_then_refused(http: HttpForTests) -> None:

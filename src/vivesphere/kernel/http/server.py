@@ -25,6 +25,7 @@ from vivesphere.kernel.http.authentication import Authenticator
 from vivesphere.kernel.http.body import TypedRequest
 from vivesphere.kernel.http.headers import add_headers
 from vivesphere.kernel.http.health import health_routes
+from vivesphere.kernel.http.methods import Server, correct_allow
 from vivesphere.kernel.http.openapi import openapi_config
 from vivesphere.kernel.http.problems import answer
 from vivesphere.kernel.http.rate_limit import AnonymousLimit, HttpSettings
@@ -71,7 +72,7 @@ def build_http(modules: Sequence[Module], kernel: HttpKernel) -> Litestar:
 
 def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, desk: Desk) -> Litestar:
     limit = AnonymousLimit(settings.anonymous_per_minute, kernel.clock)
-    return Litestar(
+    return Server(
         route_handlers=[
             *(_router(module) for module in modules if module.routes),
             *health_routes(kernel.services, kernel.metrics.registry),
@@ -81,7 +82,7 @@ def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, 
         middleware=[Admission(desk.authenticator, kernel.permissions, limit)],
         exception_handlers={Exception: answer},
         after_exception=[remember_error],
-        before_send=[add_headers, _counting(kernel)],
+        before_send=[add_headers, correct_allow, _counting(kernel)],
         request_class=TypedRequest,
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(kernel.version),

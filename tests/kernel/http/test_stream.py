@@ -149,6 +149,19 @@ async def test_a_sign_out_ends_the_stream_at_the_next_beat(http: HttpForTests, a
         await ada.frame()
 
 
+async def test_a_stream_that_breaks_says_nothing_of_the_inside(
+    http: HttpForTests, ada: SocketForTests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_token: str) -> None:
+        raise RuntimeError("hunter2")
+
+    await subscribed(ada, "things.>")
+    monkeypatch.setattr(http.authenticator, "authenticate", broken)
+    await http.bus.clock.advance(30)
+    with pytest.raises(Closed, match="1011 The server failed"):
+        await ada.frame()
+
+
 async def test_the_session_ends_the_stream(http: HttpForTests, ada: SocketForTests) -> None:
     await subscribed(ada, "things.>")
     await http.bus.clock.advance(600)

@@ -77,7 +77,7 @@ class Bus:
         check_namespace(principal, event_type.topic, "publish")
 
     def break_loop(self, principal: Principal, cause: Cause, message: str) -> HopLimitExceeded:
-        """Count a chain at its limit and build its error; `bus.loop_broken` is said at most once a second for each principal."""
+        """Count a chain at its limit and build its error. `bus.loop_broken` is said at most once a second a principal."""
         self.loops_broken += 1
         if self._may_tell("loop", principal) is not None:
             self.report(LoopBroken(principal=principal, message=message, correlation_id=cause.correlation_id), cause)

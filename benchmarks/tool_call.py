@@ -16,12 +16,13 @@ from benchmarks.application import application
 from benchmarks.harness import Result, in_loop, median_of, result
 from vivesphere.contracts.tools import RunTool, ToolResult
 from vivesphere.kernel.bus.handle import BusHandle
+from vivesphere.kernel.bus.messages import JSON
 from vivesphere.modules.tools.builtin.text import count_words
 
 CALLS = 2_000
 TARGET = 25.0
-WORDS = {"text": "the quick brown fox"}
-ROLL = {"notation": "2d6"}
+WORDS: dict[str, JSON] = {"text": "the quick brown fox"}
+ROLL: dict[str, JSON] = {"notation": "2d6"}
 
 UNHURRIED = {"VIVESPHERE_TOOLS_RATE": "1e9", "VIVESPHERE_TOOLS_BURST": "1e9"}
 """The bucket is asked as ever, but lets a benchmark through."""
@@ -58,7 +59,7 @@ async def _measure() -> list[Result]:
     ]
 
 
-async def _run(bus: BusHandle, tool: str, arguments: dict[str, object]) -> None:
+async def _run(bus: BusHandle, tool: str, arguments: dict[str, JSON]) -> None:
     reply = await bus.request(RunTool(tool=tool, arguments=arguments))
     assert isinstance(reply, ToolResult), reply
 

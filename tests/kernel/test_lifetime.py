@@ -25,10 +25,10 @@ async def test_closing_ends_tasks_and_releases_in_reverse_order() -> None:
     lifetime.add("first", lambda: order.append("first"))
     lifetime.add("second", release_later)
     await settle()
-    assert lifetime.held == ("first", "second", "plugin:dice:work")
+    assert list(lifetime.held) == ["first", "second", "plugin:dice:work"]
     assert not await lifetime.close()
     assert order == ["task", "second", "first"]
-    assert lifetime.held == ()
+    assert list(lifetime.held) == []
     assert not await lifetime.close()
 
 

@@ -45,7 +45,8 @@ async def running(
         {"VIVESPHERE_DATA_DIR": str(tmp_path / "data"), "VIVESPHERE_ADMIN_PASSWORD": PASSWORD, **(environ or {})}
     )
     async with app.running(settings, clock=clock, builds={**MODULES, **(extra or {})}) as application:
-        transport = httpx.ASGITransport(app=application.http, raise_app_exceptions=False)
+        asgi: Any = application.http  # Litestar spells the ASGI types out, httpx does not.
+        transport = httpx.ASGITransport(app=asgi, raise_app_exceptions=False)
         async with (
             httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
             httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as anonymous,

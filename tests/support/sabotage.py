@@ -34,14 +34,15 @@ def hop_limit() -> None:
     from vivesphere.kernel.bus import handle
     from vivesphere.kernel.db import unit
 
-    handle.HOP_LIMIT = unit.HOP_LIMIT = 10**9  # type: ignore[misc]  # the point of this file
+    for place in (handle, unit):
+        vars(place)["HOP_LIMIT"] = 10**9
 
 
 def rate_limit() -> None:
     """Everybody may speak as fast as they like."""
     from vivesphere.kernel.bus.limits import TokenBucket
 
-    TokenBucket.take = lambda _: 0.0  # type: ignore[method-assign]  # the point of this file
+    TokenBucket.take = lambda self: 0.0  # type: ignore[method-assign]  # the point of this file
 
 
 def journal() -> None:

@@ -232,7 +232,7 @@ async def test_what_is_no_event_is_refused() -> None:
 
 async def test_a_request_is_answered_in_the_callers_task_with_the_callers_cause() -> None:
     async with BusForTests() as test:
-        seen: list[object] = []
+        seen: list[tuple[asyncio.Task[object] | None, Cause | None]] = []
 
         async def answer(request: HowMany) -> int:
             seen.append((asyncio.current_task(), current_cause()))
@@ -241,8 +241,9 @@ async def test_a_request_is_answered_in_the_callers_task_with_the_callers_cause(
         test.module("door").respond(HowMany, answer)
         with acting_under(Cause(source=principals.SYSTEM, actor=principals.SYSTEM)):
             assert await test.module("hall").request(HowMany(of="abc")) == 3
-        ((task, cause),) = seen  # type: ignore[misc]  # a pair was appended
+        ((task, cause),) = seen
         assert task is asyncio.current_task()
+        assert cause is not None
         assert (cause.source, cause.actor) == ("module:hall", "system")
         assert test.bus.answered() == {HowMany: "module:door"}
 
@@ -456,9 +457,9 @@ def test_messages_are_frozen_typed_and_know_their_reply() -> None:
     assert Opened.durable
     assert not Rang.durable
     with pytest.raises(AttributeError):
-        Rang().times = 2  # type: ignore[misc]  # the point of the test
+        Rang().times = 2
     with pytest.raises(TypeError):
-        Rang(2)  # type: ignore[misc]  # keyword-only, so that fields can be added
+        Rang(2)
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(b'{"times": "two"}', type=Rang)
 
@@ -466,4 +467,4 @@ def test_messages_are_frozen_typed_and_know_their_reply() -> None:
         pass
 
     with pytest.raises(TypeError, match="must derive from Request"):
-        reply_type(Bare)  # type: ignore[type-var]  # the point of the test
+        reply_type(Bare)  # type: ignore[arg-type]  # the point of the test

@@ -9,7 +9,7 @@ from tests.support.process import PASSWORD, serving
 
 PICTURE = Path(__file__).parent / "images" / "chat.png"
 WINDOW: ViewportSize = {"width": 1180, "height": 700}
-WORDS = ("!roll 2d6+1", "!help", "!rol 3d8", "!echo every action can be explained")
+WORDS = ("!help", "!rol 3d8", "!roll 2d6+1")
 
 
 def take() -> None:

@@ -84,8 +84,9 @@ bench: install .make/dev ## the benchmarks beside their peers; NAMES="events" ru
 soak: install .make/dev ## the property tests, a hundred times as many examples
 	$(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=soak
 
-docs: install ## write docs/reference/ anew from the code
+docs: install ## write docs/reference/ and the page's client anew from the code
 	$(BIN)/python -m docs.generate
+	$(BIN)/python hatch_build.py client
 
 lock: .venv/pyvenv.cfg ## pin what *.in and pyproject.toml ask for, with hashes; UPGRADE=--upgrade renews all
 	@.ci/lock $(UPGRADE)

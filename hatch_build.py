@@ -91,6 +91,12 @@ def build_ui() -> bool:
     return True
 
 
+def write_client() -> None:
+    """Writes the types of the HTTP API anew, from `docs/reference/openapi.json`."""
+    install_modules()
+    node("npm", "run", "--silent", "api")
+
+
 def carried_files() -> dict[str, str]:
     """Where the wheel puts what lies beside the package in a checkout."""
     return {
@@ -109,5 +115,7 @@ class AdminUiBuildHook(BuildHookInterface[BuilderConfig]):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["client"]:
+        write_client()
     built = build_ui()
     sys.stderr.write("The admin UI is built.\n" if built else "The admin UI is up to date.\n")

@@ -2240,7 +2240,7 @@ export interface operations {
     ApiV1ToolsListTools: {
         parameters: {
             query?: {
-                /** @description Words that stand in a tool's name or description, all of them. */
+                /** @description Words in a tool's name or description, all of them. */
                 query?: string;
                 /** @description How many items a page has at most. */
                 limit?: number;

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from vivesphere.kernel.bus.messages import Event
-from vivesphere.kernel.db.event_log import HistoryPage, HistoryQuery, RecordedEvent, find, history
+from vivesphere.kernel.db.event_log import HistoryPage, HistoryQuery, history
 from vivesphere.kernel.db.handle import DatabaseHandle
 
 
@@ -27,7 +27,3 @@ class EventHistory:
     async def read(self, query: HistoryQuery, limit: int = 50) -> HistoryPage:
         """A page of recorded events, newest first. Raises TopicInvalid for a bad pattern."""
         return await self._db.read(history, query, limit)
-
-    async def find(self, event_id: str) -> RecordedEvent | None:
-        """One recorded event by its id."""
-        return await self._db.read(find, event_id)

@@ -14,7 +14,7 @@ import { useSessionState } from "../session/useSession";
 import { Welcome } from "../shell/Welcome";
 
 const route = getRouteApi("/setup");
-const SHORTEST_PASSWORD = 12;
+const SHORTEST_PASSWORD = 8;
 
 interface Wish {
   token: string;

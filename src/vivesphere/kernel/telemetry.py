@@ -19,6 +19,8 @@ from vivesphere.kernel.services import ServiceRegistry
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SECRET_WORDS = ("password", "token", "secret", "authorization", "master_key", "api_key")
 MASK = "***"
+CHATTY = ("httpx", "alembic", "uvicorn")
+"""Libraries that tell of every request (with its URL), migration step or connection, which our own lines do better."""
 _HEALTH = {"ok": 0, "degraded": 1, "failed": 2}
 
 
@@ -69,8 +71,8 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    # httpx tells of every request at this level, with its URL; the effects gate records the same, masked.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def add_cause(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -12,7 +12,6 @@ from vivesphere.kernel.bus import errors as bus
 from vivesphere.kernel.db import errors as db
 from vivesphere.kernel.effect_errors import EffectError, EffectFailed, EffectRefused, EffectUnknown, NothingHappened
 from vivesphere.kernel.errors import Conflict, FieldError, InvalidInput, TooManyRequests, Unavailable
-from vivesphere.kernel.http.problems import field_error
 from vivesphere.kernel.principals import SYSTEM
 
 PATH = "/api/v1/things"
@@ -149,10 +148,3 @@ async def test_what_nobody_expected_is_logged_and_not_told(http: HttpForTests, t
     assert "Traceback" not in answer.text
     assert [(line["event"], line["request_id"]) for line in lines] == [("request_failed", answer.json()["request_id"])]
     assert lines[0]["exc_info"] is error
-
-
-def test_pointers_escape_what_rfc_6901_says() -> None:
-    assert field_error("Object contains unknown field `a/b~c`").pointer == "/a~1b~0c"
-    assert field_error("Expected `int`, got `str` - at `$.a[0][...].b`").pointer == "/a/0"
-    assert field_error("Expected `int`, got `str` - at `key in $.a`").pointer == "/a"
-    assert field_error("Expected `int`, got `str`").pointer == ""

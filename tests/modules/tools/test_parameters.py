@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from vivesphere.modules.tools.parameters import SchemaRefused, arguments_type, pointer_in
+from vivesphere.kernel.field_errors import field_error
+from vivesphere.modules.tools.parameters import SchemaRefused, arguments_type
 from vivesphere.sdk.arguments import arguments_struct, parameters_schema
 
 
@@ -77,8 +78,7 @@ def test_the_struct_of_the_schema_accepts_what_the_function_accepts(given: Any) 
 def test_an_error_points_at_its_place(given: Any, pointer: str) -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert(given, MADE)
-    found = pointer_in(caught.value)
-    assert found.replace("...", "1") == pointer
+    assert field_error(str(caught.value)).pointer == pointer
 
 
 def _object(**properties: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class TypedRequest(Request[Any, Any, Any]):
     """A request whose JSON is of the type of the handler's `data` parameter."""
 
     async def json(self) -> Any:
-        """The body, decoded strictly. Raises Malformed, MediaTypeUnknown or InputNotValid."""
+        """The body, decoded strictly. Raises Malformed, MediaTypeUnknown or InvalidInput."""
         media_type = self.content_type[0]
         if media_type and media_type != "application/json" and not media_type.endswith("+json"):
             raise MediaTypeUnknown(f"Send the body as application/json, not as {media_type[:80]}.")
@@ -42,7 +42,7 @@ class TypedRequest(Request[Any, Any, Any]):
 
 
 def decode(body: bytes, of: Any) -> Any:
-    """JSON as `of`. Raises Malformed for what is no JSON, InputNotValid for JSON of another shape."""
+    """JSON as `of`. Raises Malformed for what is no JSON, InvalidInput for JSON of another shape."""
     check_depth(body)
     try:
         return _decoder(of).decode(body)

@@ -1,6 +1,5 @@
 """Every error as `application/problem+json` (RFC 9457), with a stable `type` and never a stack trace."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,8 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from vivesphere.kernel.bus import errors as bus
 from vivesphere.kernel.db import errors as db
 from vivesphere.kernel.effect_errors import EffectError, EffectFailed, EffectRefused, EffectUnknown
-from vivesphere.kernel.errors import FieldError, NotSignedIn, Refusal, TooManyRequests
+from vivesphere.kernel.errors import FieldError, InvalidInput, NotSignedIn, Refusal, TooManyRequests
+from vivesphere.kernel.field_errors import escaped, field_error
 from vivesphere.kernel.http.identity import request_id
 
 PROBLEM_TYPE = "urn:vivesphere:problem:"
@@ -62,12 +62,6 @@ class MediaTypeUnknown(Refusal):
     title = "Unsupported media type"
 
 
-class InputNotValid(Refusal):
-    status = 422
-    slug = "invalid-input"
-    title = "The input is not valid"
-
-
 class Failed(msgspec.Struct, frozen=True):
     """How an error that is no Refusal is told; without `detail` the error's own sentence is."""
 
@@ -98,9 +92,6 @@ _FAILED: Mapping[type[Exception], Failed] = {
     EffectFailed: Failed(502, "effect-failed", "The other side did not answer as it should"),
     EffectError: Failed(502, "effect-failed", "The other side did not answer as it should"),
 }
-
-_PLACE = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
-_NAMED = re.compile(r"^Object (?:missing required|contains unknown) field `([^`]+)`")
 
 
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -138,48 +129,21 @@ def as_refusal(method: str, path: str, error: Exception) -> Exception:
             return error
 
 
-def body_error(message: str) -> InputNotValid:
+def body_error(message: str) -> InvalidInput:
     """What msgspec found wrong in a JSON body, as a refusal with a JSON pointer."""
     found = field_error(message)
-    return InputNotValid(f"The body is not valid: {found.pointer or 'it'}: {found.detail}.", [found])
-
-
-def field_error(message: str, parent: str = "") -> FieldError:
-    """Turns `Expected `int`, got `str` - at `$.steps[0].id`` into a pointer and a sentence."""
-    place = _PLACE.search(message)
-    pointer = parent + (_pointer(place.group(1)) if place else "")
-    said = message[: place.start()] if place else message
-    if named := _NAMED.match(said):
-        name = named.group(1)
-        detail = "is required" if "missing" in said else "is not a field that is known here"
-        return FieldError(f"{pointer}/{_escaped(name)}", detail)
-    return FieldError(pointer, said[:1].lower() + said[1:].replace("`", ""))
-
-
-def _pointer(place: str) -> str:
-    """msgspec names no key of a free object: it writes `[...]`, and the pointer then names the object."""
-    tokens = re.findall(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])", place)
-    pointer = ""
-    for name, number, unnamed in tokens:
-        if unnamed:
-            break
-        pointer += f"/{_escaped(name or number)}"
-    return pointer
-
-
-def _escaped(token: str) -> str:
-    return token.replace("~", "~0").replace("/", "~1")
+    return InvalidInput(f"The body is not valid: {found.pointer or 'it'}: {found.detail}.", [found])
 
 
 def _validation(error: ValidationException) -> Refusal:
     """What Litestar found wrong in the path and the query; bodies are checked before (`body.TypedRequest`)."""
     found = error.extra if isinstance(error.extra, list) else []
     if not found:
-        return InputNotValid(f"{error.detail.rstrip('.')}.")
+        return InvalidInput(f"{error.detail.rstrip('.')}.")
     if any(each.get("key") == "data" for each in found):
         return Malformed("This request needs a JSON body, and came without one.")
-    errors = [field_error(each["message"], "/" + _escaped(each.get("key", ""))) for each in found]
-    return InputNotValid(f"{_list(errors)}.", errors)
+    errors = [field_error(each["message"], "/" + escaped(each.get("key", ""))) for each in found]
+    return InvalidInput(f"{_list(errors)}.", errors)
 
 
 def _list(errors: Sequence[FieldError]) -> str:

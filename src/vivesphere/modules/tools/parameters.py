@@ -42,7 +42,6 @@ _SHAPE = {
     "$ref",
 }
 _KNOWN = _REMARKS | _SHAPE | {keyword for limits in _LIMITS.values() for keyword in limits}
-_MISSING = re.compile(r"Object (?:missing required|contains unknown) field `(?P<name>[^`]+)`")
 
 
 class SchemaRefused(Exception):
@@ -59,14 +58,6 @@ def arguments_type(schema: Mapping[str, Any]) -> type[msgspec.Struct]:
     except (TypeError, ValueError, AttributeError, re.error) as error:
         raise SchemaRefused(f"the schema cannot be used: {error}") from error
     return made
-
-
-def pointer_in(error: msgspec.ValidationError) -> str:
-    """Where an argument is wrong, as a JSON pointer: msgspec says "… - at `$.items[0]`", and names a missing field apart."""
-    message, _, path = str(error).rpartition(" - at `$")
-    pointer = "".join(f"/{part}" for part in re.findall(r"[^.\[\]`]+", path)) if message else ""
-    field = _MISSING.search(str(error))
-    return f"{pointer}/{field['name']}" if field else pointer
 
 
 class _Reader:

@@ -22,6 +22,7 @@ from vivesphere.kernel.bus.messages import JSON
 from vivesphere.kernel.cause import Cause, Mode, acting_under, cause_for, current_cause
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db.handle import DatabaseHandle
+from vivesphere.kernel.field_errors import field_error
 from vivesphere.kernel.http.paging import Page, decode_cursor, page
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.permissions import Permissions
@@ -29,7 +30,6 @@ from vivesphere.modules.tools import rules
 from vivesphere.modules.tools.errors import ToolNotFound
 from vivesphere.modules.tools.execution import Outcome, OutcomeUnknown, execute
 from vivesphere.modules.tools.execution_log import ExecutionLog
-from vivesphere.modules.tools.parameters import pointer_in
 from vivesphere.modules.tools.rates import Rates
 from vivesphere.modules.tools.registry import LONGEST_TIMEOUT, RegisteredTool, Registry
 from vivesphere.modules.tools.schemas import Execution
@@ -126,7 +126,7 @@ class ToolService:
             return msgspec.convert(request.arguments, tool.arguments)
         except msgspec.ValidationError as error:
             detail = f"The arguments of {request.tool} are wrong: {error}."
-            return ToolRefused(reason="invalid_arguments", detail=detail, pointer=pointer_in(error))
+            return ToolRefused(reason="invalid_arguments", detail=detail, pointer=field_error(str(error)).pointer)
 
     def _reply(self, outcome: Outcome, cause: Cause, began: float) -> Reply:
         took = self._took(began)

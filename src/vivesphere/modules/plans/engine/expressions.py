@@ -13,6 +13,7 @@ import msgspec
 from minijinja import Environment, TemplateError
 
 from vivesphere.kernel.bus.messages import JSON
+from vivesphere.kernel.field_errors import escaped
 from vivesphere.modules.plans.engine.tokens import Kind, Token, Unreadable, closing, words
 
 FUEL = 300
@@ -111,11 +112,6 @@ def strings(value: JSON, pointer: str) -> Iterator[tuple[str, str]]:
                 yield from strings(inner, f"{pointer}/{index}")
         case _:
             pass
-
-
-def escaped(key: str) -> str:
-    """A member's name as a token of a JSON pointer (RFC 6901, section 3)."""
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _render_text(text: str, context: Mapping[str, Any]) -> JSON:

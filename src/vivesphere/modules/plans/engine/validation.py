@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from vivesphere.kernel.errors import FieldError
+from vivesphere.kernel.field_errors import escaped
 from vivesphere.modules.plans.engine import graph
 from vivesphere.modules.plans.engine.definition import FIELDS, after_of
-from vivesphere.modules.plans.engine.expressions import Expression, ExpressionInvalid, escaped, parse, strings
+from vivesphere.modules.plans.engine.expressions import Expression, ExpressionInvalid, parse, strings
 
 MOST_STEPS = 500
 MOST_ATTEMPTS = 100

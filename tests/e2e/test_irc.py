@@ -23,6 +23,22 @@ def state_of(client: httpx.Client, bot: str) -> Any:
     return client.get(f"/api/v1/bots/{bot}").raise_for_status().json()["accounts"][0]["state"]
 
 
+def start_plan(client: httpx.Client, bot: str) -> str:
+    """A run that says something in #room, waits, and says something again; its id."""
+
+    def say(step: str) -> dict[str, Any]:
+        return {"id": step, "kind": "message", "bot": bot, "channel": "#room", "text": f"plan: {step}"}
+
+    steps = [say("before"), {"id": "pause", "kind": "wait", "seconds": 3}, say("after")]
+    plan = client.post("/api/v1/plans", json={"name": "Story", "definition": {"steps": steps}}).raise_for_status().json()
+    return str(client.post(f"/api/v1/plans/{plan['id']}/runs", json={}).raise_for_status().json()["run_id"])
+
+
+def run_of(client: httpx.Client, run_id: str) -> dict[str, Any]:
+    run: dict[str, Any] = client.get(f"/api/v1/runs/{run_id}").raise_for_status().json()
+    return run
+
+
 async def test_a_bot_rolls_dice_on_irc_and_comes_back_after_a_kill(tmp_path: Path) -> None:
     data = tmp_path / "data"
     async with irc_server() as irc, irc_person(irc, "alice", "#room") as alice:
@@ -35,11 +51,21 @@ async def test_a_bot_rolls_dice_on_irc_and_comes_back_after_a_kill(tmp_path: Pat
             assert "2d6" in await alice.hear_from("Dicer", "#room")
             await alice.say("#room", "!rol 2d6")
             assert "Did you mean !roll" in await alice.hear_from("Dicer", "#room")
+            with closing(server.client()) as client:
+                run_id = start_plan(client, bot)
+                assert "plan: before" in await alice.hear_from("Dicer", "#room")
+                until(lambda: run_of(client, run_id), lambda run: bool(run["status"] == "waiting"))
             server.kill()
         await alice.hear(":Dicer!", " QUIT ")
         with serving(data) as server:
             await until_joined(alice, "Dicer", "#room")
+            assert "plan: after" in await alice.hear_from("Dicer", "#room")
+            with closing(server.client()) as client:
+                run = until(lambda: run_of(client, run_id), lambda run: bool(run["status"] == "completed"))
+            assert [(step["status"], step["attempts"]) for step in run["steps"]] == [("completed", 1)] * 3
             await alice.say("#room", "Dicer: roll 1d4")
             assert "1d4" in await alice.hear_from("Dicer", "#room")
             server.stop()
             await alice.hear(":Dicer!", " QUIT ")
+        said = [line for line in alice.heard if "plan: " in line]
+        assert len(said) == 2, said

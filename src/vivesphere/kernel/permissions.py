@@ -14,15 +14,13 @@ CACHED_DECISIONS = 8192
 Patterns = frozenset[str]
 """Permissions by name or by pattern, as topics are: `bots.bot.read`, `bots.>`, `>`."""
 
-CHAT_MEMBER: Patterns = frozenset({"plugins.command.run", "tools.tool.run", "bots.message.send"})
-
 
 class PermissionSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Who holds what. `grants` is principal → project (or `*`) → patterns; `members` and `bots` hold for all of their kind."""
 
     grants: Mapping[Principal, Mapping[str, Patterns]] = {}
-    members: Patterns = CHAT_MEMBER
-    bots: Patterns = CHAT_MEMBER
+    members: Patterns = frozenset()
+    bots: Patterns = frozenset()
 
 
 class Permissions:

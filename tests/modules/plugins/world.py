@@ -23,9 +23,11 @@ from vivesphere.kernel.effects import Effects, EffectSettings
 from vivesphere.kernel.lifetime import Lifetime
 from vivesphere.kernel.module import Handles
 from vivesphere.kernel.outbound import Outbound
+from vivesphere.kernel.permissions import PermissionSnapshot
 from vivesphere.kernel.principals import Principal
 from vivesphere.kernel.services import ServiceRegistry
 from vivesphere.kernel.settings import Settings
+from vivesphere.modules.auth.roles import CHAT
 from vivesphere.modules.plugins.discovery import discover
 from vivesphere.modules.plugins.handlers import PluginHandlers
 from vivesphere.modules.plugins.host import Host
@@ -124,6 +126,7 @@ async def plugins_in(tmp_path: Path) -> AsyncIterator[PluginWorld]:
         open_database(tmp_path, models=(PluginRow, Effect, LoggedEvent), clock=bus.clock) as database,
         http_peer() as peer,
     ):
+        bus.permissions.install(PermissionSnapshot(members=CHAT))
         database.hooks.dispatch = bus.bus.dispatch
         outbound = Outbound(EffectSettings(allow_private_addresses=True))
         effects = Effects(

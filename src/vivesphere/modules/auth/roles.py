@@ -56,6 +56,10 @@ ROLES: Mapping[str, Patterns] = {
 """From the one who may do everything to the one who may look. Each holds what the next one holds."""
 
 
+CHAT: Patterns = frozenset({"bots.message.send", "plugins.command.run", "tools.tool.run"})
+"""What everybody in a chat may do by speaking to a bot, and a bot by itself, in the bot's project."""
+
+
 def highest(roles: set[str]) -> str:
     """The role that says most of a person who has several; empty for none."""
     return next((role for role in ROLES if role in roles), "")

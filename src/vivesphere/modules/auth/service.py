@@ -29,7 +29,7 @@ from vivesphere.modules.auth.keyring import Keyring
 from vivesphere.modules.auth.lockout import Lockout
 from vivesphere.modules.auth.passwords import Passwords
 from vivesphere.modules.auth.repository import UserRecord
-from vivesphere.modules.auth.roles import OWNER, ROLES, highest
+from vivesphere.modules.auth.roles import CHAT, OWNER, ROLES, highest
 from vivesphere.modules.auth.schemas import Project, Status, Tokens, User, Validated
 from vivesphere.modules.auth.settings import AuthSettings
 from vivesphere.modules.auth.tokens import AccessTokens, digest_of, new_opaque_token
@@ -196,7 +196,7 @@ class AuthService:
             grants[principal][each.project] = ROLES.get(each.role, frozenset())
             roles[principal].add(each.role)
         self._roles = roles
-        self._permissions.install(PermissionSnapshot(grants=grants))
+        self._permissions.install(PermissionSnapshot(grants=grants, members=CHAT, bots=CHAT))
 
 
 def name_key(username: str) -> str:

@@ -22,7 +22,7 @@ class Mode(StrEnum):
     REPLAY = "replay"
 
 
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
+class Cause(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`source` is whose handle acts (namespaces, rates), `actor` whose authority it acts under (permissions)."""
 
     source: Principal
@@ -58,10 +58,15 @@ def current_cause() -> Cause | None:
     return _current.get()
 
 
-def cause_for(source: Principal) -> Cause:
-    """The cause of an act through `source`'s handle: the running chain's, or the first link of a new one."""
+def cause_for(source: Principal, correlation_id: str | None = None) -> Cause:
+    """The cause of an act through `source`'s handle: the running chain's, or the first link of a new one.
+
+    A new chain is called `correlation_id`, or by a new id.
+    """
     running = _current.get()
-    return Cause(source=source, actor=source) if running is None else running.seen_by(source)
+    if running is not None:
+        return running.seen_by(source)
+    return Cause(source=source, actor=source, correlation_id=correlation_id or new_id())
 
 
 def act_under(cause: Cause) -> None:

@@ -92,16 +92,21 @@ class Bus:
         self.refused_by_rate += 1
         refused = self._may_tell("rate", principal)
         if refused is not None:
-            self.dispatch((self.envelope(RateLimitHit(principal=principal, refused=refused), _own_cause()),))
+            self.deliver(self.envelope(RateLimitHit(principal=principal, refused=refused), _own_cause()))
         return RateLimited(f"{principal} speaks too fast: {message} is refused; come back in {retry_after:.3f} s", retry_after)
 
     def dispatch(self, envelopes: Iterable[Envelope[Any]]) -> None:
         """Hand events to their listeners' queues. Called on the loop; never waits."""
-        match = self.routes.match
         for envelope in envelopes:
-            self.published += 1
-            for subscription in match(envelope.topic):
-                subscription.offer(envelope)
+            self.deliver(envelope)
+
+    def deliver(self, envelope: Envelope[Any]) -> None:
+        """Hand one event to its listeners' queues, as `dispatch` does with many."""
+        self.published += 1
+        if subscriptions := self.routes.match(envelope.topic):
+            delivery = (envelope, envelope.cause.after(envelope.id))
+            for subscription in subscriptions:
+                subscription.offer(delivery)
 
     async def record(self, principal: Principal, event: Event) -> None:
         await self._record(principal, event)
@@ -119,7 +124,7 @@ class Bus:
         failed = ListenerFailed(
             listener=subscription.name, topic_heard=envelope.topic, detail=f"{type(error).__name__}: {error}"[:500]
         )
-        self.dispatch((self.envelope(failed, _own_cause(envelope.cause)),))
+        self.deliver(self.envelope(failed, _own_cause(envelope.cause)))
 
     def add_responder(self, request: type[Request[Any]], principal: Principal, handler: Responder) -> None:
         if request in self._responders:

@@ -8,11 +8,14 @@ from typing import Any, Literal
 import structlog
 
 from vivesphere.kernel.bus.messages import Envelope
-from vivesphere.kernel.cause import act_under
+from vivesphere.kernel.cause import Cause, act_under
 from vivesphere.kernel.principals import Principal
 
 Overflow = Literal["drop_oldest", "drop_newest"]
 Handler = Callable[[Envelope[Any]], Awaitable[None]]
+
+Delivery = tuple[Envelope[Any], Cause]
+"""An event, and the cause of what a listener does because of it: made once for all its listeners."""
 
 log = structlog.get_logger("vivesphere.bus")
 
@@ -45,7 +48,7 @@ class Subscription:
         self._drop_oldest = overflow == "drop_oldest"
         self._admits = admits
         self._on_failure = on_failure
-        self._queue: deque[Envelope[Any]] = deque()
+        self._queue: deque[Delivery] = deque()
         self._more = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -56,9 +59,9 @@ class Subscription:
         """How many events wait."""
         return len(self._queue)
 
-    def offer(self, envelope: Envelope[Any]) -> None:
+    def offer(self, delivery: Delivery) -> None:
         """Queue an event, or drop one by the stated policy. Never waits, so no listener can delay a publisher."""
-        if self._admits is not None and not self._admits(envelope):
+        if self._admits is not None and not self._admits(delivery[0]):
             return
         queue = self._queue
         if len(queue) >= self._capacity:
@@ -66,7 +69,7 @@ class Subscription:
             if not self._drop_oldest:
                 return
             queue.popleft()
-        queue.append(envelope)
+        queue.append(delivery)
         if len(queue) == 1:
             self._idle.clear()
             self._more.set()
@@ -89,20 +92,20 @@ class Subscription:
         await self._idle.wait()
 
     async def _drain(self) -> None:
-        queue = self._queue
+        queue, handler = self._queue, self._handler
         while not self.closed:
             await self._more.wait()
             while queue:
-                await self._handle(queue.popleft())
+                envelope, cause = queue.popleft()
+                act_under(cause)
+                try:
+                    await handler(envelope)
+                    self.handled += 1
+                except Exception as error:
+                    self.failed += 1
+                    log.warning(
+                        "listener_failed", listener=self.name, topic=envelope.topic, event_id=envelope.id, exc_info=True
+                    )
+                    self._on_failure(self, envelope, error)
             self._more.clear()
             self._idle.set()
-
-    async def _handle(self, envelope: Envelope[Any]) -> None:
-        try:
-            act_under(envelope.cause.after(envelope.id))
-            await self._handler(envelope)
-            self.handled += 1
-        except Exception as error:
-            self.failed += 1
-            log.warning("listener_failed", listener=self.name, topic=envelope.topic, event_id=envelope.id, exc_info=True)
-            self._on_failure(self, envelope, error)

@@ -11,8 +11,9 @@ from vivesphere.kernel.bus.delivery import Handler, Overflow, Subscription
 from vivesphere.kernel.bus.errors import HopLimitExceeded, NotPermitted, RequestTimeout
 from vivesphere.kernel.bus.messages import Envelope, Event, Request
 from vivesphere.kernel.bus.namespaces import check_namespace
-from vivesphere.kernel.bus.topics import split_topic
-from vivesphere.kernel.cause import HOP_LIMIT, Cause, acting_under, cause_for
+from vivesphere.kernel.bus.topics import split_pattern, split_topic
+from vivesphere.kernel.cause import HOP_LIMIT, Cause, acting_under, cause_for, current_cause
+from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.lifetime import Lifetime
 from vivesphere.kernel.principals import Principal
 
@@ -45,13 +46,16 @@ class BusHandle:
             self._checked.add(kind)
         if wait := self._bucket.take():
             raise self._bus.refuse_rate(self.principal, kind.topic, wait)
-        cause = cause_for(self.principal)
-        if cause.hop >= HOP_LIMIT:
-            raise self._bus.break_loop(self.principal, cause, kind.topic)
+        running = current_cause()
+        if running is not None and running.hop >= HOP_LIMIT:
+            raise self._bus.break_loop(self.principal, running, kind.topic)
         if kind.durable:
             await self._bus.record(self.principal, event)
         else:
-            self._bus.dispatch((self._bus.envelope(event, cause),))
+            # A chain that begins here bears the name of its first event: an id costs as much as the envelope around it.
+            event_id = new_id()
+            cause = cause_for(self.principal, correlation_id=event_id)
+            self._bus.deliver(Envelope(id=event_id, topic=kind.topic, time=self._bus.clock.now(), cause=cause, payload=event))
 
     async def request(self, request: Request[R], *, timeout: float = 30.0) -> R:  # noqa: ASYNC109 - the deadline is the responder's, not this call's
         """Ask, and wait for the typed reply; the responder runs in this very task. `timeout` is in seconds.
@@ -110,6 +114,8 @@ class BusHandle:
     ) -> Subscription:
         """Hear an event or everything a pattern names. At most `capacity` events wait; the rest is dropped by `overflow`."""
         pattern = to if isinstance(to, str) else to.topic
+        # A subscription runs from the moment it is made, so a pattern that is refused must be refused before.
+        split_pattern(pattern)
         subscription = Subscription(
             name=name or f"{self.principal}<{pattern}>",
             principal=self.principal,

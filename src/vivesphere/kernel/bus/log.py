@@ -7,9 +7,9 @@ from vivesphere.kernel.db.event_log import HistoryPage, HistoryQuery, history
 from vivesphere.kernel.db.handle import DatabaseHandle
 
 
-def permissions_by_topic() -> Mapping[str, str]:
-    """What hearing each known event needs, so that nobody reads afterwards what they may not hear."""
-    return {kind.topic: kind.permission for kind in _kinds(Event) if kind.topic}
+def events_by_topic() -> Mapping[str, type[Event]]:
+    """Every known event, so that nobody reads afterwards what they may not hear."""
+    return {kind.topic: kind for kind in _kinds(Event) if kind.topic}
 
 
 def _kinds(root: type[Event]) -> Iterator[type[Event]]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform, get_arg
 import msgspec
 
 from vivesphere.kernel.cause import Cause
+from vivesphere.kernel.principals import Principal
 
 JSON = None | bool | int | float | str | list[Any] | dict[str, Any]
 """Any JSON value. The `Any` inside is JSON again; msgspec resolves no recursive alias."""
@@ -39,6 +40,10 @@ class Event(msgspec.Struct, metaclass=MessageMeta):
     permission: ClassVar[str] = ""
     secret: ClassVar[frozenset[str]] = frozenset()
 
+    def addressee(self) -> Principal | None:
+        """The only person to whom the event is shown, whatever others may hear; None shows it to all who hold `permission`."""
+        return None
+
 
 class Request(msgspec.Struct, Generic[Reply], metaclass=MessageMeta):
     """A question or command with exactly one responder and a typed reply. `permission` is what asking needs."""
@@ -51,7 +56,7 @@ class Request(msgspec.Struct, Generic[Reply], metaclass=MessageMeta):
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
-class Envelope(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True):
+class Envelope(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True, gc=False):
     """An event on its way. `seq` is its place in the event log; only recorded events have one."""
 
     id: str

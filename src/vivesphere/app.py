@@ -141,8 +141,8 @@ class Application:
         self.database.hooks.report = self.bus.report
         self.database.hooks.break_loop = self.bus.break_loop
         self.bus.record_with(self._record)
-        self.services.register("database", "kernel", self.database.health)
-        self.services.register("bus", "kernel", self.bus.health)
+        self.services.register("database", self.database.health)
+        self.services.register("bus", self.bus.health)
 
     async def _record(self, principal: Principal, event: Event) -> None:
         await self.database.handle(principal).write(_emit, event)

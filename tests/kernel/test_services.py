@@ -7,11 +7,9 @@ from vivesphere.kernel.services import Health, ServiceRegistry
 
 def test_health_is_asked_of_each_by_name() -> None:
     registry = ServiceRegistry()
-    registry.register("bots", "module", Health)
-    leave = registry.register("dice", "plugin", lambda: Health("degraded", "slow"))
+    registry.register("bots", Health)
+    leave = registry.register("dice", lambda: Health("degraded", "slow"))
     assert registry.health() == {"bots": Health("ok"), "dice": Health("degraded", "slow")}
-    assert registry.kinds() == {"bots": "module", "dice": "plugin"}
-    assert registry.ready()
     leave()
     leave()
     assert list(registry.health()) == ["bots"]
@@ -23,13 +21,12 @@ def test_a_check_that_raises_is_a_failure() -> None:
     def check() -> Health:
         raise OSError("no disk")
 
-    registry.register("bots", "module", check)
+    registry.register("bots", check)
     assert registry.health()["bots"] == Health("failed", "the health check raised OSError: no disk")
-    assert not registry.ready()
 
 
 def test_a_name_is_taken_once() -> None:
     registry = ServiceRegistry()
-    registry.register("bots", "module", Health)
+    registry.register("bots", Health)
     with pytest.raises(ValueError, match="'bots' is registered already"):
-        registry.register("bots", "plugin", Health)
+        registry.register("bots", Health)

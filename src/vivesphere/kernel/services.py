@@ -1,4 +1,4 @@
-"""The service registry: each module's and plugin's state and health, by name."""
+"""The service registry: how each module, plugin and part of the kernel is doing, by name."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -19,26 +19,18 @@ class ServiceRegistry:
     """Who is there and how they feel. A service that cannot be asked has failed; asking never raises."""
 
     def __init__(self) -> None:
-        self._services: dict[str, tuple[str, Callable[[], Health]]] = {}
+        self._services: dict[str, Callable[[], Health]] = {}
 
-    def register(self, name: str, kind: str, health: Callable[[], Health]) -> Callable[[], None]:
-        """Add a service of `kind` (`kernel`, `module`, `plugin`). Returns the function that takes it out."""
+    def register(self, name: str, health: Callable[[], Health]) -> Callable[[], None]:
+        """Add a service. Returns the function that takes it out."""
         if name in self._services:
             raise ValueError(f"a service named {name!r} is registered already")
-        self._services[name] = (kind, health)
+        self._services[name] = health
         return lambda: (self._services.pop(name, None), None)[1]
 
     def health(self) -> Mapping[str, Health]:
         """Every service's health, by name."""
-        return {name: _ask(health) for name, (_, health) in self._services.items()}
-
-    def kinds(self) -> Mapping[str, str]:
-        """Every service's kind, by name."""
-        return {name: kind for name, (kind, _) in self._services.items()}
-
-    def ready(self) -> bool:
-        """Whether nothing has failed."""
-        return all(health.status != "failed" for health in self.health().values())
+        return {name: _ask(health) for name, health in self._services.items()}
 
 
 def _ask(health: Callable[[], Health]) -> Health:

@@ -26,7 +26,7 @@ def wire(module: Module, context: ModuleContext) -> None:
         context.bus.respond(request, handler)
     for listener in module.listeners:
         context.bus.listen(listener.to, listener.handler)
-    context.lifetime.add("service entry", context.services.register(module.name, "module", module.health or Health))
+    context.lifetime.add("service entry", context.services.register(module.name, module.health or Health))
 
 
 def check_answered(requests: Iterable[type[Request[Any]]], answered: Mapping[type[Request[Any]], Principal]) -> None:

@@ -75,10 +75,10 @@ async def test_every_answer_carries_the_headers(http: HttpForTests) -> None:
 
 
 async def test_ready_names_who_failed(http: HttpForTests) -> None:
-    forget = http.kernel.services.register("bots", "module", lambda: Health("degraded", "one account is away"))
+    forget = http.kernel.services.register("bots", lambda: Health("degraded", "one account is away"))
     answer = await http.client.get("/health/ready")
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
-    http.kernel.services.register("database", "kernel", lambda: Health("failed", "the disk is full"))
+    http.kernel.services.register("database", lambda: Health("failed", "the disk is full"))
     answer = await http.client.get("/health/ready")
     assert (answer.status_code, answer.json()) == (
         503,
@@ -96,7 +96,7 @@ async def test_ready_names_who_failed(http: HttpForTests) -> None:
 
 async def test_metrics_count_what_was_answered(http: HttpForTests) -> None:
     http.kernel.metrics.watch(http.bus.bus, http.kernel.services)
-    http.kernel.services.register("bots", "module", lambda: Health("degraded"))
+    http.kernel.services.register("bots", lambda: Health("degraded"))
     subscriptions = [http.bus.system().listen("bots.>", _ignore, name="stream") for _ in range(2)]
     await http.client.get("/health/live")
     await http.client.get("/api/v1/unknown")

@@ -153,7 +153,7 @@ class PluginService:
         self._running[plugin_id] = plugin
         self._commands |= {each.name: (plugin, each) for each in plugin.code.commands}
         self._tools |= {each.declaration.name: (plugin, each) for each in plugin.code.tools}
-        plugin.context.lifetime.add("service entry", self._services.register(f"plugin:{plugin_id}", "plugin", plugin.health))
+        plugin.context.lifetime.add("service entry", self._services.register(f"plugin:{plugin_id}", plugin.health))
 
     async def _end(self, plugin: RunningPlugin) -> str:
         """Nothing reaches the plugin any more before it is told; gives what went wrong."""

@@ -14,6 +14,7 @@ from tests.support.database import open_database
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import Cause
+from vivesphere.kernel.db.event_log import HistoryQuery, RecordedEvent, history
 from vivesphere.kernel.db.handle import Database, DatabaseHandle, Unit
 from vivesphere.kernel.db.types import Json
 from vivesphere.kernel.principals import SYSTEM, Principal
@@ -82,6 +83,10 @@ class World:
         self.quotes = self.database.handle(QUOTES)
         self.dice = self.database.handle(DICE)
         self.system = self.database.handle(SYSTEM)
+
+    async def logged(self) -> tuple[RecordedEvent, ...]:
+        """The event log, newest first."""
+        return (await self.system.read(history, HistoryQuery())).items
 
     async def bodies(self, table: sa.Table) -> list[str]:
         return await self.system.read(bodies, table)

@@ -1,16 +1,13 @@
-"""The log of recorded events: how they are written, and how history is read."""
+"""The log of recorded events: how history is read."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from vivesphere.kernel.bus.messages import Envelope
 from vivesphere.kernel.bus.topics import matches, split_pattern
-from vivesphere.kernel.cause import Cause, Mode
-from vivesphere.kernel.db.event_rows import number, row_of
+from vivesphere.kernel.cause import Mode
 from vivesphere.kernel.db.models import LoggedEvent
 from vivesphere.kernel.db.schema import table_of
 from vivesphere.kernel.db.unit import Unit
@@ -38,18 +35,6 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     hop: int
     payload: dict[str, Any]
 
-    def cause(self) -> Cause:
-        """The cause the event was reported under."""
-        return Cause(
-            source=self.source,
-            actor=self.actor,
-            project=self.project,
-            mode=self.mode,
-            correlation_id=self.correlation_id,
-            causation_id=self.causation_id,
-            hop=self.hop,
-        )
-
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which events; every part that is given must hold. `before` is the cursor: only events with a smaller `seq`."""
@@ -70,21 +55,7 @@ class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
     next_before: int | None
 
 
-def record(tx: Unit, envelopes: Sequence[Envelope[Any]]) -> tuple[Envelope[Any], ...]:
-    """Write live events that the audit policy keeps, as `system`. Returns them with their `seq`; nothing is dispatched."""
-    if not envelopes:
-        return ()
-    return number(envelopes, tx.append([row_of(envelope) for envelope in envelopes]))
-
-
 _COLUMNS = [log.c[field] for field in RecordedEvent.__struct_fields__]
-_BY_ID = sa.select(*_COLUMNS).where(log.c.id == sa.bindparam("event_id"))
-
-
-def find(tx: Unit, event_id: str) -> RecordedEvent | None:
-    """One recorded event by its id."""
-    row = tx.execute(_BY_ID, {"event_id": event_id}).one_or_none()
-    return None if row is None else _recorded(row)
 
 
 def history(tx: Unit, query: HistoryQuery, limit: int = 50) -> HistoryPage:
@@ -93,7 +64,8 @@ def history(tx: Unit, query: HistoryQuery, limit: int = 50) -> HistoryPage:
     The database narrows by the pattern's leading plain tokens; wildcards are matched here. At most SCAN rows are looked at,
     so a page may hold fewer than `limit` and still have a next one.
     """
-    wildcards = _has_wildcards(query.pattern)
+    # What the database narrows by says everything about a pattern without `*`.
+    wildcards = "*" in split_pattern(query.pattern)
     take = SCAN if wildcards else limit + 1
     rows = tx.execute(_select(query).limit(take)).all()
     found: list[RecordedEvent] = []
@@ -108,12 +80,6 @@ def history(tx: Unit, query: HistoryQuery, limit: int = 50) -> HistoryPage:
 
 def _recorded(row: sa.Row[Any]) -> RecordedEvent:
     return RecordedEvent(**{**row._mapping, "mode": Mode(row.mode)})
-
-
-def _has_wildcards(pattern: str) -> bool:
-    """Whether the pattern says more than the database's part of the query does."""
-    tokens = split_pattern(pattern)
-    return "*" in tokens
 
 
 def _select(query: HistoryQuery) -> sa.Select[Any]:

@@ -1,6 +1,5 @@
-"""Events as rows of the log: encoded where they are emitted, numbered once they are written."""
+"""Events as rows of the log, encoded where they are emitted."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -45,9 +44,3 @@ def payload_json(event: Event) -> str:
         return msgspec.json.encode(event).decode()
     plain = msgspec.to_builtins(event)
     return msgspec.json.encode(plain | {name: MASK for name in event.secret if name in plain}).decode()
-
-
-def number(envelopes: Sequence[Envelope[Any]], last: int) -> tuple[Envelope[Any], ...]:
-    """The same events, each with its `seq`. AUTOINCREMENT in one transaction of the one writer leaves no gaps before `last`."""
-    first = last - len(envelopes) + 1
-    return tuple(msgspec.structs.replace(envelope, seq=first + place) for place, envelope in enumerate(envelopes))

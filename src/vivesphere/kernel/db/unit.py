@@ -107,14 +107,6 @@ class Unit:
         """The time, by the server's clock."""
         return self._now()
 
-    def append(self, rows: Sequence[LogRow]) -> int:
-        """Write rows of the event log, which only `system` may; the `seq` of the last."""
-        connection = self._open()
-        try:
-            return connection.append(rows)
-        except sqlite3.Error as error:
-            raise self._meaning(connection, error) from error
-
     def close(self) -> None:
         """The rule has returned. A result it left half read would keep the snapshot open, so it is closed too."""
         for result in self._results:

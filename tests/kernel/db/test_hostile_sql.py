@@ -14,6 +14,7 @@ from tests.kernel.db.world import (
 )
 
 from vivesphere.kernel.cause import Cause, acting_under
+from vivesphere.kernel.db.connection import takes_columns_unasked
 from vivesphere.kernel.db.errors import AccessDenied, DatabaseError, StatementFailed
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.events import TableAccessDenied
@@ -49,6 +50,13 @@ READS = (
     "SELECT * FROM pragma_table_info('letters')",
     "SELECT count(*) FROM pragma_database_list",
     "SELECT * FROM json_each('[1]')",
+    "SELECT 1 FROM {own} NATURAL JOIN letters",
+    "SELECT 1 FROM {own} natural/**/full join letters",
+    "SELECT 1 FROM letters AS a JOIN letters AS b USING (body)",
+    "SELECT 1 FROM letters AS a JOIN letters AS'b'USING(body)",
+    "WITH guess(body) AS (SELECT 'dear') SELECT 1 FROM guess JOIN letters USING (body)",
+    "WITH g(body) AS (SELECT '') SELECT body FROM g FULL JOIN letters USING (body)",
+    "WITH g(body) AS (SELECT ''), h(body) AS (SELECT '') SELECT body FROM g JOIN letters UsInG (body) FULL JOIN h USING (body)",
     "EXPLAIN SELECT * FROM letters",
     "EXPLAIN QUERY PLAN SELECT * FROM letters",
 )
@@ -59,6 +67,9 @@ WRITES = (
     "INSERT INTO {own} (body) SELECT body FROM letters",
     "INSERT INTO {own} (id, body) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET body = (SELECT body FROM letters)",
     "INSERT INTO {own} (body) VALUES ('x') RETURNING (SELECT body FROM letters)",
+    "INSERT INTO {own} (body) WITH g(body) AS (SELECT '') SELECT body FROM g FULL JOIN letters USING (body)",
+    "UPDATE {own} SET body = (WITH g(body) AS (SELECT '') SELECT max(body) FROM g FULL JOIN letters USING (body))",
+    "DELETE FROM {own} WHERE EXISTS (WITH g(body) AS (SELECT 'dear') SELECT 1 FROM g NATURAL JOIN letters)",
     "UPDATE letters SET body = 'x'",
     "UPDATE letters SET body = 'x' WHERE 0",
     "UPDATE {own} SET body = (SELECT body FROM letters LIMIT 1)",
@@ -195,6 +206,21 @@ async def test_a_statement_that_another_prepared_is_checked_again(furnished: Wor
     assert await furnished.quotes.write(run_sql, own) == [("kept",)]
     with pytest.raises(AccessDenied):
         await furnished.dice.write(run_sql, own)
+
+
+@pytest.mark.parametrize(
+    ("sql", "taken"),
+    [
+        ("SELECT 1 FROM a JOIN b USING (c)", True),
+        ("SELECT 1 FROM a JOIN'b'USING(c)", True),
+        ("SELECT ?1USING", True),
+        ("select 1 from a natural\tjoin b", True),
+        ("SELECT housing, using_since, unnatural FROM a", False),
+        ("SELECT 1 FROM a JOIN b ON a.c = b.c", False),
+    ],
+)
+def test_joins_that_sqlite_asks_nobody_about_are_known_by_their_keyword(sql: str, taken: bool) -> None:
+    assert takes_columns_unasked(sql) is taken
 
 
 async def test_the_kernels_own_statements_cannot_be_found_in_the_cache(furnished: World) -> None:

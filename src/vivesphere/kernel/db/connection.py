@@ -1,10 +1,13 @@
 """One SQLite connection, whom it serves now, and the statements that only the kernel may speak."""
 
+import functools
+import re
 import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
@@ -41,6 +44,10 @@ _PRAGMAS = (
 )
 
 
+# Any text in which SQLite's tokenizer finds one of these keywords matches; some others match too, such as a literal 'using'.
+_UNASKED = re.compile(r"(?<![A-Za-z_])(using|natural)(?![A-Za-z0-9_])", re.IGNORECASE | re.ASCII)
+
+
 def connect_raw(file: Path) -> sqlite3.Connection:
     """A connection that begins no transaction by itself. It is lent from thread to thread, one at a time."""
     raw = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -68,6 +75,7 @@ class Connection:
         self.raw = raw
         # Seen from SQLAlchemy there is one transaction that never ends, so that it never rolls back on an error.
         self.core.begin()
+        sa.event.listen(self.core, "before_cursor_execute", self._refuse_unasked_columns)
         if query_only:
             raw.execute("PRAGMA query_only=ON")
         # A statement in sqlite3's cache is not asked about again. The mark makes the kernel's statements unguessable, so that
@@ -138,6 +146,15 @@ class Connection:
         self.raw.set_authorizer(None)
         self.core.close()
 
+    def _refuse_unasked_columns(self, _core: object, _cursor: object, statement: str, *_: Any) -> None:
+        """SQLite does not ask the authorizer about the columns that USING and NATURAL join by, and
+        `… FULL JOIN letters USING (body)` reads them all: a hole in the wall that only the text of the statement shows."""
+        if takes_columns_unasked(statement):
+            self.authorizer.refusal = ("join by", "USING or NATURAL (join ON the columns)")
+            refused = sqlite3.DatabaseError("not authorized")
+            refused.sqlite_errorcode = sqlite3.SQLITE_AUTH
+            raise sa.exc.DatabaseError(statement, None, refused, hide_parameters=True)
+
     def _speak(self, statement: str) -> None:
         self.authorizer.kernel_speaks = True
         try:
@@ -147,6 +164,12 @@ class Connection:
 
     def _out_of_time(self) -> bool:
         return time.monotonic() > self._deadline
+
+
+@functools.lru_cache(maxsize=1024)
+def takes_columns_unasked(sql: str) -> bool:
+    """Whether a statement may read columns that SQLite asks no authorizer about: where a join's keyword stands, or seems to."""
+    return _UNASKED.search(sql) is not None
 
 
 def is_guest(principal: Principal) -> bool:

@@ -4,7 +4,9 @@ from typing import Any
 
 import msgspec
 
+from vivesphere.kernel import principals
 from vivesphere.kernel.bus.messages import Event, Request
+from vivesphere.kernel.principals import Principal
 
 
 class MessageReceived(Event, durable=True):
@@ -23,6 +25,9 @@ class MessageReceived(Event, durable=True):
     private: bool = False
     from_bot: bool = False
 
+    def addressee(self) -> Principal | None:
+        return _only_reader(self.platform, self.channel)
+
 
 class MessageSent(Event, durable=True):
     topic = "bots.message.sent"
@@ -33,6 +38,9 @@ class MessageSent(Event, durable=True):
     platform: str
     channel: str
     text: str
+
+    def addressee(self) -> Principal | None:
+        return _only_reader(self.platform, self.channel)
 
 
 class MessageFailed(Event, durable=True):
@@ -115,3 +123,8 @@ class SendMessage(Request[MessageQueued | MessageRefused]):
     text: str
     account_id: str | None = None
     idempotency_key: str | None = None
+
+
+def _only_reader(platform: str, channel: str) -> Principal | None:
+    """A conversation in the web chat is one person's own, and its channel is their user id."""
+    return principals.user(channel) if platform == "webchat" else None

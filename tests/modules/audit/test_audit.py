@@ -12,6 +12,7 @@ from tests.support.database import open_database
 from tests.support.http import HttpForTests, http_for
 
 from vivesphere.contracts.auth import LoginFailed, LoginSucceeded
+from vivesphere.contracts.bots import MessageSent
 from vivesphere.contracts.plans import RunStarted
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.log import EventHistory
@@ -158,6 +159,17 @@ async def test_nobody_reads_afterwards_what_they_may_not_hear(world: AuditWorld)
     assert [event["data"]["run_id"] for event in (await world.get("/api/v1/events", "vic"))["items"]] == ["r1"]
 
 
+async def test_a_conversation_in_the_web_chat_is_read_by_its_person_alone(world: AuditWorld) -> None:
+    def said(platform: str, channel: str) -> MessageSent:
+        return MessageSent(message_id="m", bot_id="b", account_id="a", platform=platform, channel=channel, text=channel)
+
+    bots = principals.module("bots")
+    for platform, channel in (("webchat", "vic"), ("irc", "#here"), ("webchat", "ada")):
+        await world.say(bots, said(platform, channel))
+    read = [event["data"]["text"] for event in (await world.get("/api/v1/events"))["items"]]
+    assert read == ["ada", "#here"]
+
+
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
@@ -166,6 +178,7 @@ async def test_nobody_reads_afterwards_what_they_may_not_hear(world: AuditWorld)
         ("since=2026-01-05T12:00:00", "/since"),
         ("until=yesterday", "/until"),
         ("cursor=x", "/cursor"),
+        ("cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "/cursor"),
         ("limit=1000", "/limit"),
     ],
 )

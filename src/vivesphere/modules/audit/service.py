@@ -6,14 +6,15 @@ from typing import Any
 import msgspec
 
 from vivesphere.kernel.bus.errors import TopicInvalid
-from vivesphere.kernel.bus.log import EventHistory, permissions_by_topic
-from vivesphere.kernel.bus.messages import Envelope
+from vivesphere.kernel.bus.log import EventHistory, events_by_topic
+from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import cause_for
 from vivesphere.kernel.db.event_log import HistoryQuery, RecordedEvent
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.kernel.errors import FieldError, InvalidInput
 from vivesphere.kernel.http.paging import Page, decode_cursor, encode_cursor, page
 from vivesphere.kernel.permissions import Permissions
+from vivesphere.kernel.principals import Principal
 from vivesphere.modules.audit import rules
 from vivesphere.modules.audit.schemas import AuditEntry, EventRecord
 
@@ -69,13 +70,14 @@ class AuditService:
         except TopicInvalid as error:
             raise InvalidInput(f"The topic is not valid: {error}.", [FieldError("/topic", str(error))]) from None
         following = None if found.next_before is None else encode_cursor(found.next_before)
-        needed = permissions_by_topic()
-        heard = [
-            shown(event)
-            for event in found.items
-            if self._permissions.allows(cause.actor, needed.get(event.topic, UNKNOWN_EVENT), event.project)
-        ]
+        known = events_by_topic()
+        heard = [shown(event) for event in found.items if self._may_hear(cause.actor, event, known.get(event.topic))]
         return Page(heard, following)
+
+    def _may_hear(self, actor: Principal, event: RecordedEvent, kind: type[Event] | None) -> bool:
+        if not self._permissions.allows(actor, UNKNOWN_EVENT if kind is None else kind.permission, event.project):
+            return False
+        return kind is None or msgspec.convert(event.payload, kind).addressee() in (None, actor)
 
 
 def entry_of(envelope: Envelope[Any]) -> AuditEntry:

@@ -195,7 +195,7 @@ async def test_a_lifetime_ends_its_subscriptions_and_responders() -> None:
     handle.respond(HowMany, answer)
     assert not await test.lifetime.close()
     assert listener.closed
-    assert test.bus.statistics().subscriptions == ()
+    assert test.bus.statistics().listeners == ()
     with pytest.raises(NoResponder, match=r"nobody answers door\.count"):
         await handle.request(HowMany(of="x"))
 
@@ -220,6 +220,14 @@ async def test_namespaces_hold() -> None:
             test.module("hall").respond(HowMany, answer)
         with pytest.raises(NotPermitted, match="begin with nothing"):
             test.bus.check(principals.user("u1"), Rang)
+
+
+async def test_a_pattern_that_is_refused_leaves_no_task_behind() -> None:
+    async with BusForTests() as test:
+        before = asyncio.all_tasks()
+        with pytest.raises(TopicInvalid):
+            test.module("door").listen("A.b", lambda _envelope: asyncio.sleep(0))
+        assert asyncio.all_tasks() == before
 
 
 async def test_what_is_no_event_is_refused() -> None:

@@ -11,6 +11,7 @@ from vivesphere.kernel import principals
 from vivesphere.kernel.bus.messages import Event
 from vivesphere.kernel.cause import Cause, acting_under
 from vivesphere.kernel.http import stream
+from vivesphere.kernel.principals import Principal
 
 PATH = "/api/v1/stream"
 
@@ -25,6 +26,14 @@ class Rang(Event):
 
 class Opened(Event):
     topic = "things.door.opened"
+
+
+class Whispered(Event):
+    topic = "things.ear.whispered"
+    to: str
+
+    def addressee(self) -> Principal:
+        return principals.user(self.to)
 
 
 class Guarded(Event):
@@ -81,11 +90,13 @@ async def test_only_what_was_asked_for_arrives_and_only_once(http: HttpForTests,
 async def test_each_event_is_checked_against_the_client(http: HttpForTests) -> None:
     async with connect(http.app, PATH, token="vic") as vic:
         await subscribed(vic, ">")
-        await publish(http, Guarded())
+        await publish(http, Guarded(), Whispered(to="ada"))
         await publish(http, Rang(times=5), Opened(), project="elsewhere")
         await publish(http, Rang(times=6), Opened())
         assert (await vic.frame())["data"]["times"] == 6
         assert (await vic.frame())["type"] == "things.door.opened"
+        await publish(http, Whispered(to="vic"))
+        assert (await vic.frame())["data"] == {"to": "vic"}
 
 
 @pytest.mark.parametrize(
@@ -181,8 +192,8 @@ async def test_the_server_ends_the_stream(http: HttpForTests, ada: SocketForTest
 async def test_a_client_that_leaves_leaves_nothing_behind(http: HttpForTests) -> None:
     async with connect(http.app, PATH, token="ada") as socket:
         await subscribed(socket, "things.>")
-        assert len(http.bus.bus.statistics().subscriptions) == 1
-    assert not http.bus.bus.statistics().subscriptions
+        assert len(http.bus.bus.statistics().listeners) == 1
+    assert not http.bus.bus.statistics().listeners
 
 
 async def test_without_a_session_there_is_no_stream(http: HttpForTests) -> None:

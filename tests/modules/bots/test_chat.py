@@ -138,6 +138,19 @@ async def test_the_end_of_the_server_ends_the_chat(world: World, bot: str) -> No
     assert await page.closed() == 1001
 
 
+async def test_the_end_of_the_sign_in_ends_the_chat(world: World, bot: str) -> None:
+    page = await ChatPage(world, bot).opened()
+    world.signed_out.add("ada")
+    await world.clock.advance(30)  # type: ignore[attr-defined]  # the fixture's clock is the fake one
+    assert await page.closed() == 4401
+
+
+async def test_an_access_token_that_expires_ends_the_chat(world: World, bot: str) -> None:
+    page = await ChatPage(world, bot).opened()
+    await world.clock.advance(3600)  # type: ignore[attr-defined]  # the fixture's clock is the fake one
+    assert await page.closed() == 4401
+
+
 async def test_who_may_not_chat(world: World, bot: str) -> None:
     nowhere = "00000000-0000-7000-8000-000000000000"
     silent = await world.bot("Silent")

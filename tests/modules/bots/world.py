@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -38,6 +38,7 @@ from vivesphere.kernel.services import ServiceRegistry
 from vivesphere.kernel.settings import Settings
 from vivesphere.kernel.startup import begin, wire
 from vivesphere.kernel.telemetry import Metrics
+from vivesphere.modules.auth.roles import CHAT
 from vivesphere.modules.bots.models import AccountRow, BotRow, ChatMessageRow, OutboxRow
 from vivesphere.modules.bots.module import build
 
@@ -98,11 +99,15 @@ class Neighbours:
 class NamesAsTokens:
     """`ada` and `bob` are users, `key` is an API key; a token is its own name."""
 
+    def __init__(self, signed_out: set[str], expires_at: datetime) -> None:
+        self._signed_out = signed_out
+        self._expires_at = expires_at
+
     async def authenticate(self, token: str) -> Session:
-        if token not in ("ada", "bob", "key"):
+        if token in self._signed_out or token not in ("ada", "bob", "key"):
             raise NotSignedIn("This token is not valid.")
         principal = principals.Principal("apikey:key") if token == "key" else principals.user(token)
-        return Session(principal=principal, username=token, expires_at=FakeClock().now() + timedelta(hours=1))
+        return Session(principal=principal, username=token, expires_at=self._expires_at)
 
 
 @dataclasses.dataclass
@@ -118,6 +123,7 @@ class World:
     environ: dict[str, str]
     stopping: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     events: list[Envelope[Any]] = dataclasses.field(default_factory=list)
+    signed_out: set[str] = dataclasses.field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._news = asyncio.Condition()
@@ -216,7 +222,8 @@ class World:
             version="0",
             stopping=self.stopping,
         )
-        return build_http((self.module, Module(name="doorman", authenticator=NamesAsTokens())), kernel)
+        doorman = NamesAsTokens(self.signed_out, self.clock.now() + timedelta(hours=1))
+        return build_http((self.module, Module(name="doorman", authenticator=doorman)), kernel)
 
 
 @asynccontextmanager
@@ -227,7 +234,7 @@ async def world_in(tmp_path: Path, clock: Clock | None = None, **environ: str) -
     async with BusForTests() as bus, open_database(tmp_path, models=models, clock=clock) as database:
         everything = {"*": frozenset({">"})}
         holders = (principals.user("ada"), principals.user("bob"), principals.Principal("apikey:key"))
-        bus.permissions.install(PermissionSnapshot(grants=dict.fromkeys(holders, everything)))
+        bus.permissions.install(PermissionSnapshot(grants=dict.fromkeys(holders, everything), members=CHAT))
         database.hooks.check = lambda principal, event: bus.bus.check(principal, type(event))
         database.hooks.dispatch = bus.bus.dispatch
         outbound = Outbound(EffectSettings())

@@ -29,7 +29,7 @@ from vivesphere.kernel.http.methods import Server, correct_allow
 from vivesphere.kernel.http.openapi import openapi_config
 from vivesphere.kernel.http.problems import answer
 from vivesphere.kernel.http.rate_limit import AnonymousLimit, HttpSettings
-from vivesphere.kernel.http.sockets import STOPPING, remember_error
+from vivesphere.kernel.http.sockets import AUTHENTICATOR, CLOCK, STOPPING, remember_error
 from vivesphere.kernel.http.static import static_files
 from vivesphere.kernel.http.stream import Desk, stream_route
 from vivesphere.kernel.module import Module
@@ -61,32 +61,32 @@ def build_http(modules: Sequence[Module], kernel: HttpKernel) -> Litestar:
     """Every route of every module, behind one door. StartError for two things of one name, or a route nobody guards."""
     _check_names(modules)
     settings = kernel.settings.section("http", HttpSettings)
-    desk = Desk(kernel.bus, kernel.permissions, _authenticator(modules), kernel.clock, kernel.metrics)
+    authenticator = _authenticator(modules)
     with warnings.catch_warnings():
         # Litestar 3 will want a marker on every parameter; pyproject keeps Litestar below 3, and a name says as much.
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
-        app = _app(modules, kernel, settings, desk)
+        app = _app(modules, kernel, settings, authenticator)
     _check_guarded(app)
     return app
 
 
-def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, desk: Desk) -> Litestar:
+def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, authenticator: Authenticator) -> Litestar:
     limit = AnonymousLimit(settings.anonymous_per_minute, kernel.clock)
     return Server(
         route_handlers=[
             *(_router(module) for module in modules if module.routes),
             *health_routes(kernel.services, kernel.metrics.registry),
-            stream_route(desk),
+            stream_route(Desk(kernel.bus, kernel.permissions, kernel.clock, kernel.metrics)),
             static_files(kernel.static),
         ],
-        middleware=[Admission(desk.authenticator, kernel.permissions, limit)],
+        middleware=[Admission(authenticator, kernel.permissions, limit)],
         exception_handlers={Exception: answer},
         after_exception=[remember_error],
         before_send=[add_headers, correct_allow, _counting(kernel)],
         request_class=TypedRequest,
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(kernel.version),
-        state=State({STOPPING: kernel.stopping}),
+        state=State({STOPPING: kernel.stopping, AUTHENTICATOR: authenticator, CLOCK: kernel.clock}),
         logging_config=None,
         debug=False,
     )

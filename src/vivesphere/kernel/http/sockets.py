@@ -6,8 +6,16 @@ from typing import Any
 from litestar.connection import WebSocket
 from litestar.types import Message, Receive, Scope, Send
 
-from vivesphere.kernel.errors import Refusal
-from vivesphere.kernel.http.authentication import WEBSOCKET_PROTOCOL, Connection, offered_protocols
+from vivesphere.kernel.clock import Clock
+from vivesphere.kernel.errors import NotSignedIn, Refusal
+from vivesphere.kernel.http.authentication import (
+    WEBSOCKET_PROTOCOL,
+    Authenticator,
+    Connection,
+    offered_protocols,
+    session_of,
+    token_in,
+)
 
 GOING_AWAY = 1001
 FAILED = 1011
@@ -15,9 +23,15 @@ APPLICATION = 4000
 """Close codes 4000 to 4999 are the application's (RFC 6455, 7.4.2); ours are 4000 + the HTTP status of the refusal."""
 
 STOPPING = "stopping"
+AUTHENTICATOR = "authenticator"
+CLOCK = "clock"
+CHECKED_EVERY = 30.0
+"""Seconds after which an open WebSocket asks again whether its sign-in holds."""
+
 ERROR_KEY = "vivesphere.error"
 
 Socket = WebSocket[Any, Any, Any]
+Close = tuple[int, str]
 
 
 async def accept(socket: Socket) -> None:
@@ -32,7 +46,22 @@ def stopping(connection: Connection) -> asyncio.Event:
     return event
 
 
-def close_code(error: Exception) -> tuple[int, str]:
+async def signed_out(socket: Socket) -> Close:
+    """Returns, with what to close by, once the sign-in has expired or was ended. A WebSocket must watch it, or outlives it."""
+    authenticator: Authenticator = socket.app.state[AUTHENTICATOR]
+    clock: Clock = socket.app.state[CLOCK]
+    token = token_in(socket.scope["headers"], offered_protocols(socket.scope)) or ""
+    expires_at = session_of(socket).expires_at
+    while (left := (expires_at - clock.now()).total_seconds()) > 0:
+        await clock.sleep(min(left, CHECKED_EVERY))
+        try:
+            await authenticator.authenticate(token)
+        except NotSignedIn as error:
+            return close_code(error)
+    return close_code(NotSignedIn("The access token has expired; refresh it and connect again."))
+
+
+def close_code(error: Exception) -> Close:
     """Code and reason that tell a client of an error."""
     if isinstance(error, Refusal):
         # A close frame holds 123 bytes of reason (RFC 6455, 5.5).

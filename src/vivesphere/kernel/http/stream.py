@@ -24,9 +24,8 @@ from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.bus.topics import matches
 from vivesphere.kernel.cause import DEFAULT_PROJECT
 from vivesphere.kernel.clock import Clock
-from vivesphere.kernel.errors import NotSignedIn
-from vivesphere.kernel.http.authentication import Authenticator, Session, session_of, signed_in, token_in
-from vivesphere.kernel.http.sockets import GOING_AWAY, Socket, accept, close_code, stopping
+from vivesphere.kernel.http.authentication import Session, session_of, signed_in
+from vivesphere.kernel.http.sockets import GOING_AWAY, Close, Socket, accept, signed_out, stopping
 from vivesphere.kernel.permissions import Permissions
 from vivesphere.kernel.telemetry import Metrics
 
@@ -35,7 +34,6 @@ CAPACITY = 1000
 MAX_PATTERNS = 64
 MASK = "***"
 
-Close = tuple[int, str]
 Hearer = Callable[[Envelope[Any]], Awaitable[None]]
 
 
@@ -71,7 +69,6 @@ class Desk(msgspec.Struct, frozen=True):
 
     bus: BusHandle
     permissions: Permissions
-    authenticator: Authenticator
     clock: Clock
     metrics: Metrics
 
@@ -82,9 +79,8 @@ def stream_route(desk: Desk) -> WebsocketRouteHandler:
     @websocket("/api/v1/stream", guards=[signed_in])
     async def event_stream(socket: Socket) -> None:
         """Events as they happen; see the description of this document for the frames."""
-        token = token_in(socket.scope["headers"], socket.scope["subprotocols"]) or ""
         await accept(socket)
-        await Client(desk, socket, session_of(socket), token).run()
+        await Client(desk, socket, session_of(socket)).run()
 
     return event_stream
 
@@ -92,11 +88,10 @@ def stream_route(desk: Desk) -> WebsocketRouteHandler:
 class Client:
     """One connected client: its patterns and its bounded queue."""
 
-    def __init__(self, desk: Desk, socket: Socket, session: Session, token: str) -> None:
+    def __init__(self, desk: Desk, socket: Socket, session: Session) -> None:
         self._desk = desk
         self._socket = socket
         self._session = session
-        self._token = token
         self._patterns: dict[str, Subscription] = {}
         self._queue: deque[Frame] = deque()
         self._more = asyncio.Event()
@@ -105,7 +100,7 @@ class Client:
     async def run(self) -> None:
         """Serve until the client goes, the session ends or the server stops. Raises what is no ordinary end."""
         parts: tuple[Callable[[], Coroutine[Any, Any, Close | None]], ...]
-        parts = (self._receive, self._send, self._beat, self._expire, self._stop)
+        parts = (self._receive, self._send, self._sign_out, self._beat, self._stop)
         tasks = [asyncio.create_task(part(), name=f"stream:{part.__name__}") for part in parts]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -116,7 +111,8 @@ class Client:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
         for end in ends:
-            if isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect):
+            # A client that is gone is told of by an OSError to whoever sends.
+            if isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect | OSError):
                 raise end
         close = next((end for end in ends if isinstance(end, tuple)), None)
         if close is not None:
@@ -144,19 +140,13 @@ class Client:
                     frame = self._queue.popleft()
                 await self._socket.send_data(msgspec.json.encode(frame), "text")
 
-    async def _beat(self) -> Close:
-        """Each beat also asks whether the session still holds: a log-out must end the streams, too."""
+    async def _beat(self) -> None:
         while True:
             await self._desk.clock.sleep(HEARTBEAT)
-            try:
-                await self._desk.authenticator.authenticate(self._token)
-            except NotSignedIn as error:
-                return close_code(error)
             self._tell("stream.heartbeat")
 
-    async def _expire(self) -> Close:
-        await self._desk.clock.sleep((self._session.expires_at - self._desk.clock.now()).total_seconds())
-        return close_code(NotSignedIn("The access token has expired; refresh it and connect again."))
+    async def _sign_out(self) -> Close:
+        return await signed_out(self._socket)
 
     async def _stop(self) -> Close:
         await stopping(self._socket).wait()
@@ -184,6 +174,8 @@ class Client:
         return hear
 
     def _may_hear(self, envelope: Envelope[Event]) -> bool:
+        if envelope.payload.addressee() not in (None, self._session.principal):
+            return False
         project = envelope.cause.project
         permission = type(envelope.payload).permission
         if not permission:

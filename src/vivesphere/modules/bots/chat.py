@@ -14,7 +14,7 @@ from vivesphere.kernel.bus.messages import Envelope
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.errors import NotFound, PermissionMissing
 from vivesphere.kernel.http.authentication import Session
-from vivesphere.kernel.http.sockets import GOING_AWAY, Socket, accept, stopping
+from vivesphere.kernel.http.sockets import GOING_AWAY, Socket, accept, signed_out, stopping
 from vivesphere.modules.bots.accounts import Accounts
 from vivesphere.modules.bots.connectors import webchat
 from vivesphere.modules.bots.connectors.connector import NotConnected
@@ -101,7 +101,8 @@ class Chat:
         reading = asyncio.create_task(self._read(socket, browser, username))
         writing = asyncio.create_task(_write(socket, browser))
         stopped = asyncio.create_task(stopping(socket).wait())
-        tasks = (reading, writing, stopped)
+        over = asyncio.create_task(signed_out(socket))
+        tasks = (reading, writing, stopped, over)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -110,7 +111,9 @@ class Chat:
             await asyncio.gather(*tasks, return_exceptions=True)
         if not writing.cancelled() and isinstance(writing.exception(), OSError):
             return  # the browser is gone; uvicorn says so by an OSError to whoever sends
-        if reading.cancelled():
+        if not over.cancelled():
+            await socket.close(*over.result())
+        elif reading.cancelled():
             await socket.close(GOING_AWAY if stopping(socket).is_set() else TOO_SLOW)
         for task in tasks:
             if not task.cancelled():

@@ -69,11 +69,16 @@ async def test_a_read_brings_the_answer_and_sends_the_right_host(peer: Peer, cli
     }
 
 
-@pytest.mark.parametrize(("charset", "text"), [("", "é"), ("; charset=utf-8", "é"), ("; charset=no-such", "é")])
-def test_text_without_a_known_charset_is_utf_8(charset: str, text: str) -> None:
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=no-such", "; charset=idna"])
+def test_text_without_a_charset_that_fits_is_utf_8(charset: str) -> None:
     answer = HttpResponse(status=200, url="", headers=(("Content-Type", f"text/plain{charset}"),), body="é".encode())
-    assert answer.text == text
+    assert answer.text == "é"
     assert answer.header("missing") is None
+
+
+def test_text_holds_no_half_of_a_character() -> None:
+    answer = HttpResponse(status=200, url="", headers=(("Content-Type", "text/plain; charset=utf-7"),), body=b"a+2AA-b")
+    assert answer.text == "a?b"
 
 
 async def test_a_private_address_is_refused_and_nothing_is_sent(peer: Peer) -> None:
@@ -303,6 +308,7 @@ async def test_an_act_that_runs_out_of_time_before_it_was_sent_did_not_happen() 
         (get("http://"), "name a host"),
         (get("/relative"), "must begin with http"),
         (get("http://a.test:port"), "not a URL"),
+        (get("http://xn--a/"), "not a URL"),
         (get("http://me:secret@a.test"), "user name or password"),
         (get("http://a.test", headers={"Host": "b.test"}), "set by the server"),
         (get("http://a.test", headers={"x-vivesphere-hop": "0"}), "set by the server"),

@@ -89,9 +89,11 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
         """The body in the charset the answer names, else UTF-8; what does not decode is replaced."""
         charset = re.search(r"charset=[\"']?([\w.:-]+)", self.header("content-type") or "", re.IGNORECASE)
         try:
-            return self.body.decode(charset[1] if charset else "utf-8", errors="replace")
-        except LookupError:
-            return self.body.decode(errors="replace")
+            decoded = self.body.decode(charset[1] if charset else "utf-8", errors="replace")
+        except (LookupError, UnicodeError):
+            decoded = self.body.decode(errors="replace")
+        # UTF-7 and its like can spell half a character (a lone surrogate), which no JSON could carry on.
+        return decoded.encode(errors="replace").decode()
 
 
 class ExchangeBroken(Exception):
@@ -269,9 +271,11 @@ def check(request: HttpRequest) -> None:
 def _check_url(url: str) -> None:
     try:
         parts = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        host = parts.host
+    # The name is decoded when it is asked for, and `xn--a` says nothing that could be (idna.IDNAError).
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise EffectRefused(f"The address is not a URL: {error}.") from error
-    if parts.scheme not in {"http", "https"} or not parts.host:
+    if parts.scheme not in {"http", "https"} or not host:
         raise EffectRefused("The address must begin with http:// or https:// and name a host.")
     if parts.userinfo:
         raise EffectRefused("The address must not contain a user name or password: send an Authorization header.")

@@ -50,7 +50,11 @@ async def test_a_hashed_file_is_kept_forever_and_a_known_one_not_sent_again(http
 
 
 @pytest.mark.parametrize(
-    "path", ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt", "/link.txt", "/missing.js", "/%00.txt"]
+    "path",
+    [
+        *("/../secret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt", "/link.txt", "/missing.js", "/%00.txt"),
+        f"/{'x' * 300}.js",
+    ],
 )
 async def test_nothing_outside_and_nothing_missing_is_served(http: HttpForTests, site: Path, path: str) -> None:
     answer = await http.client.get(path)
@@ -94,19 +98,24 @@ async def test_ready_names_who_failed(http: HttpForTests) -> None:
     assert (await http.client.get("/health/live")).json() == {"status": "ok"}
 
 
-async def test_metrics_count_what_was_answered(http: HttpForTests) -> None:
-    http.kernel.metrics.watch(http.bus.bus, http.kernel.services)
+async def test_metrics_count_what_was_answered(http: HttpForTests, tmp_path: Path) -> None:
     http.kernel.services.register("bots", lambda: Health("degraded"))
     subscriptions = [http.bus.system().listen("bots.>", _ignore, name="stream") for _ in range(2)]
     await http.client.get("/health/live")
     await http.client.get("/api/v1/unknown")
-    answer = await http.client.get("/metrics")
+    async with open_database(tmp_path, models=[]) as database:
+        http.kernel.metrics.watch(http.bus.bus, database, http.kernel.services)
+        with pytest.raises(AccessDenied):
+            await database.handle(principals.module("bots")).read(known_tables)
+        answer = await http.client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     lines = answer.text.splitlines()
     assert 'vivesphere_http_requests_total{method="GET",route="/health/live",status="200"} 1.0' in lines
     assert 'vivesphere_http_requests_total{method="GET",route="unknown",status="404"} 1.0' in lines
     assert 'vivesphere_service_health{service="bots"} 1.0' in lines
     assert lines.count('vivesphere_bus_queue_depth{listener="stream"} 0.0') == 1
+    assert lines.count('vivesphere_bus_listener_failures_total{listener="stream"} 0.0') == 1
+    assert "vivesphere_database_refused_total 1.0" in lines
     assert any(line.startswith("vivesphere_http_request_seconds_count") for line in lines)
     for subscription in subscriptions:
         subscription.close()

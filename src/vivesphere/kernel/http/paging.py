@@ -48,7 +48,10 @@ def decode_cursor(cursor: str | None, of: type[P]) -> P | None:
     if cursor is None:
         return None
     try:
-        return msgspec.json.decode(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)), type=of)
+        position = msgspec.json.decode(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)), type=of)
+        if isinstance(position, int) and abs(position) >= 1 << 63:
+            raise ValueError("no column holds this number")
+        return position
     except (binascii.Error, msgspec.MsgspecError, ValueError):
         detail = "is not a cursor of this list; take `next_cursor` as it came, or leave it out for the first page"
         raise InvalidInput(f"The cursor {detail}.", [FieldError("/cursor", detail)]) from None

@@ -49,7 +49,7 @@ def find(root: Path, wanted: str) -> StaticFile:
         raise PathUnknown("There is no such file.")
     file = (root / wanted).resolve()
     # `resolve` undoes `..` and symbolic links, so that nothing outside of `root` can be named.
-    if wanted and file.is_relative_to(root.resolve()) and file.is_file():
+    if wanted and file.is_relative_to(root.resolve()) and _is_file(file):
         return _read(file, FOREVER if wanted.startswith("assets/") else "no-cache")
     if "." in wanted.rsplit("/", 1)[-1]:
         raise PathUnknown(f"There is no file /{wanted}.")
@@ -57,6 +57,14 @@ def find(root: Path, wanted: str) -> StaticFile:
         return _read(root / INDEX, "no-cache")
     except FileNotFoundError:
         raise PathUnknown("The admin page is not built; run `make run`, which builds it.") from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # A name longer than the file system allows is no file's (ENAMETOOLONG).
+        return False
 
 
 def _read(file: Path, cache: str) -> StaticFile:

@@ -1,6 +1,7 @@
 """SQL that wants what is not its own. The engine refuses it, says whom it refused, and nothing leaks."""
 
 import pytest
+import sqlalchemy as sa
 from tests.kernel.db.world import (
     NOTES,
     QUOTES,
@@ -221,6 +222,17 @@ async def test_a_statement_that_another_prepared_is_checked_again(furnished: Wor
 )
 def test_joins_that_sqlite_asks_nobody_about_are_known_by_their_keyword(sql: str, taken: bool) -> None:
     assert takes_columns_unasked(sql) is taken
+
+
+async def test_such_a_join_is_refused_in_all_its_ways_and_told_of(furnished: World) -> None:
+    def many(tx: Unit) -> None:
+        sql = "INSERT INTO notes (body) SELECT :guess FROM letters JOIN (SELECT :guess AS body) USING (body)"
+        tx.execute(sa.text(sql), [{"guess": "a"}, {"guess": "dear"}])
+
+    with pytest.raises(AccessDenied, match=r"may not join by USING or NATURAL: join ON"):
+        await furnished.notes.write(many)
+    assert [event.action for event, _ in furnished.reported if isinstance(event, TableAccessDenied)] == ["join by"]
+    assert await furnished.bodies(notes) == ["kept"]
 
 
 async def test_the_kernels_own_statements_cannot_be_found_in_the_cache(furnished: World) -> None:

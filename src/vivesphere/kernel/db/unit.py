@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from vivesphere.kernel.bus.errors import HopLimitExceeded, PayloadInvalid
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import HOP_LIMIT, Cause
-from vivesphere.kernel.db.authorizer import Authorizer
-from vivesphere.kernel.db.connection import Connection
+from vivesphere.kernel.db.connection import Connection, UnaskedColumns
 from vivesphere.kernel.db.errors import (
     AccessDenied,
     ConstraintViolated,
@@ -135,15 +134,15 @@ class Unit:
         # The primary result code, https://www.sqlite.org/rescode.html. What Python itself refuses has none.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code == sqlite3.SQLITE_AUTH:
-            return self._denied(connection.authorizer)
+            refusal = error.refusal if isinstance(error, UnaskedColumns) else connection.authorizer.refusal
+            return self._denied(connection.authorizer.principal, *refusal)
         if code == sqlite3.SQLITE_READONLY and not self.writable:
             return ReadOnly("a read writes nothing: use db.write")
         return meaning(error, code)
 
-    def _denied(self, authorizer: Authorizer) -> AccessDenied:
-        action, table = authorizer.refusal
-        self.reports.append(TableAccessDenied(principal=authorizer.principal, action=action, table=table))
-        return AccessDenied(authorizer.principal, action, table)
+    def _denied(self, principal: Principal, action: str, table: str) -> AccessDenied:
+        self.reports.append(TableAccessDenied(principal=principal, action=action, table=table))
+        return AccessDenied(principal, action, table)
 
 
 def meaning(error: BaseException | None, code: int) -> DatabaseError:

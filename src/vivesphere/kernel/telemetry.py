@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterable, MutableMapping
+from itertools import groupby
 from typing import Annotated, Any, Literal, TextIO
 
 import msgspec
@@ -12,8 +13,9 @@ from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from vivesphere.kernel.bus.bus import Bus
+from vivesphere.kernel.bus.bus import Bus, BusStatistics
 from vivesphere.kernel.cause import current_cause
+from vivesphere.kernel.db.handle import Database, DatabaseStatistics
 from vivesphere.kernel.services import ServiceRegistry
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -109,40 +111,52 @@ class Metrics:
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
 
-    def watch(self, bus: Bus, services: ServiceRegistry) -> None:
-        """Show the bus's own counts and each service's health."""
-        self.registry.register(KernelCollector(bus, services))
+    def watch(self, bus: Bus, database: Database, services: ServiceRegistry) -> None:
+        """Show what bus and database count themselves, and each service's health."""
+        self.registry.register(KernelCollector(bus, database, services))
 
 
 class KernelCollector(Collector):
     """Reads the kernel's counts at the moment of asking, so that counting costs the hot paths nothing."""
 
-    def __init__(self, bus: Bus, services: ServiceRegistry) -> None:
+    def __init__(self, bus: Bus, database: Database, services: ServiceRegistry) -> None:
         self._bus = bus
+        self._database = database
         self._services = services
 
     def collect(self) -> Iterable[Metric]:
-        counts = self._bus.statistics()
-        yield CounterMetricFamily("vivesphere_bus_events", "Events handed to the routes.", value=counts.published)
-        yield CounterMetricFamily("vivesphere_bus_requests", "Requests asked.", value=counts.requests)
-        yield CounterMetricFamily("vivesphere_bus_rate_limited", "Messages refused by rate.", value=counts.refused_by_rate)
-        yield CounterMetricFamily("vivesphere_bus_loops_broken", "Chains stopped at the hop limit.", value=counts.loops_broken)
-        depth = GaugeMetricFamily("vivesphere_bus_queue_depth", "Events waiting.", labels=["listener"])
-        dropped = CounterMetricFamily("vivesphere_bus_dropped", "Events dropped from full queues.", labels=["listener"])
-        by_name: dict[str, tuple[int, int]] = {}
-        for name, _pattern, waiting, _handled, lost, _failed in counts.subscriptions:
-            # The streams share one name; a metric must not have the same labels twice.
-            known = by_name.get(name, (0, 0))
-            by_name[name] = (known[0] + waiting, known[1] + lost)
-        for name, (waiting, lost) in by_name.items():
-            depth.add_metric([name], waiting)
-            dropped.add_metric([name], lost)
-        yield depth
-        yield dropped
+        yield from _of_bus(self._bus.statistics())
+        yield from _of_database(self._database.statistics())
         health = GaugeMetricFamily("vivesphere_service_health", "0 ok, 1 degraded, 2 failed.", labels=["service"])
         for name, state in self._services.health().items():
             health.add_metric([name], _HEALTH[state.status])
         yield health
+
+
+def _of_bus(counts: BusStatistics) -> Iterable[Metric]:
+    yield CounterMetricFamily("vivesphere_bus_events", "Events handed to the routes.", value=counts.published)
+    yield CounterMetricFamily("vivesphere_bus_requests", "Requests asked.", value=counts.requests)
+    yield CounterMetricFamily("vivesphere_bus_rate_limited", "Messages refused by rate.", value=counts.refused_by_rate)
+    yield CounterMetricFamily("vivesphere_bus_loops_broken", "Chains stopped at the hop limit.", value=counts.loops_broken)
+    depth = GaugeMetricFamily("vivesphere_bus_queue_depth", "Events waiting.", labels=["listener"])
+    dropped = CounterMetricFamily("vivesphere_bus_dropped", "Events dropped from full queues.", labels=["listener"])
+    failed = CounterMetricFamily("vivesphere_bus_listener_failures", "Events whose listener raised.", labels=["listener"])
+    # The streams share one name; a metric must not have the same labels twice.
+    for name, same in groupby(sorted(counts.listeners, key=lambda each: each.name), key=lambda each: each.name):
+        listeners = tuple(same)
+        depth.add_metric([name], sum(each.depth for each in listeners))
+        dropped.add_metric([name], sum(each.dropped for each in listeners))
+        failed.add_metric([name], sum(each.failed for each in listeners))
+    yield from (depth, dropped, failed)
+
+
+def _of_database(counts: DatabaseStatistics) -> Iterable[Metric]:
+    yield CounterMetricFamily("vivesphere_database_units", "Units of work written.", value=counts.units)
+    yield CounterMetricFamily("vivesphere_database_commits", "Commits that carried them.", value=counts.groups)
+    yield CounterMetricFamily("vivesphere_database_refused", "Statements refused by the table ACL.", value=counts.refused)
+    yield GaugeMetricFamily(
+        "vivesphere_database_read_connections", "Open connections that read.", value=counts.read_connections
+    )
 
 
 def _json(line: Any, **_options: Any) -> str:

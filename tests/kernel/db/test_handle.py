@@ -234,7 +234,7 @@ async def test_a_refusal_without_anybody_to_report_to_is_counted(tmp_path: Path)
     async with open_database(tmp_path, models=[]) as database:
         with pytest.raises(Exception, match="may not read event_log"):
             await database.handle(NOTES).read(run_sql, "SELECT * FROM event_log")
-        assert database.figures().refused == 1
+        assert database.statistics().refused == 1
         assert database.health().status == "ok"
 
 

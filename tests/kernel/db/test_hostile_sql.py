@@ -175,7 +175,7 @@ async def test_a_refusal_is_an_error_an_event_and_a_count(furnished: World) -> N
         await furnished.notes.read(bodies, letters)
     assert (caught.value.principal, caught.value.action, caught.value.table) == (NOTES, "read", "letters")
     assert furnished.reported == [(TableAccessDenied(principal=NOTES, action="read", table="letters"), cause)]
-    assert furnished.database.figures().refused == 1
+    assert furnished.database.statistics().refused == 1
     with pytest.raises(AccessDenied) as pragma:
         await furnished.notes.write(run_sql, "PRAGMA user_version")
     assert (pragma.value.action, pragma.value.table) == ("pragma", "user_version")
@@ -193,7 +193,7 @@ async def test_a_rule_that_swallows_the_refusal_gets_nothing_by_it(furnished: Wo
             return put(tx, notes, "nothing seen")
 
     assert await furnished.notes.write(peek) == "nothing seen"
-    assert furnished.database.figures().refused == 1
+    assert furnished.database.statistics().refused == 1
 
 
 async def test_a_statement_that_another_prepared_is_checked_again(furnished: World) -> None:

@@ -85,7 +85,7 @@ async def test_many_reads_at_once_share_few_connections(world: World) -> None:
     await world.notes.write(put, notes, "one")
     answers = await asyncio.gather(*(world.notes.read(bodies, notes) for _ in range(200)))
     assert answers == [["one"]] * 200
-    assert world.database.figures().read_connections <= readers.THREADS
+    assert world.database.statistics().read_connections <= readers.THREADS
 
 
 async def test_a_cancelled_reader_is_not_answered_and_its_neighbours_are(world: World) -> None:

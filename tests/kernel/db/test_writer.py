@@ -84,13 +84,13 @@ async def test_many_callers_share_commits_and_every_one_gets_its_own_answer(worl
     answers = await asyncio.gather(*(world.notes.write(put, notes, f"note {number}") for number in range(100)))
     assert answers == [f"note {number}" for number in range(100)]
     assert sorted(await world.bodies(notes)) == sorted(answers)
-    figures = world.database.figures()
+    figures = world.database.statistics()
     assert figures.units == 100
     assert figures.groups < 100
 
 
 async def test_a_group_is_one_commit_ordered_by_principal(world: World) -> None:
-    before = world.database.figures().groups
+    before = world.database.statistics().groups
     order: list[str] = []
 
     def noted(tx: Unit, name: str) -> None:
@@ -105,7 +105,7 @@ async def test_a_group_is_one_commit_ordered_by_principal(world: World) -> None:
         partial(world.letters.write, noted, "letter 2"),
     )
     assert order == ["letter 1", "letter 2", "note 1", "note 2"]
-    assert world.database.figures().groups == before + 2, "the one that held the writer, and the group"
+    assert world.database.statistics().groups == before + 2, "the one that held the writer, and the group"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.clock import FakeClock
+from tests.support.database import open_database
 from tests.support.http import HttpForTests
 
+from vivesphere.kernel import principals
+from vivesphere.kernel.db.errors import AccessDenied
+from vivesphere.kernel.db.table_records import known_tables
 from vivesphere.kernel.errors import InvalidInput
 from vivesphere.kernel.http.openapi import REFUSALS, openapi_document
 from vivesphere.kernel.http.paging import Page, decode_cursor, encode_cursor, page

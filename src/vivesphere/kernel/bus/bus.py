@@ -33,14 +33,24 @@ Recorder = Callable[[Principal, Event], Awaitable[None]]
 Responder = Callable[[Any], Awaitable[Any]]
 
 
+class ListenerStatistics(msgspec.Struct, frozen=True):
+    """One subscription: events that wait now (`depth`), and counts since it began."""
+
+    name: str
+    depth: int
+    handled: int
+    dropped: int
+    failed: int
+
+
 class BusStatistics(msgspec.Struct, frozen=True):
-    """Counts since the start."""
+    """Counts since the start, for `/metrics`."""
 
     published: int
     requests: int
     refused_by_rate: int
     loops_broken: int
-    subscriptions: tuple[tuple[str, str, int, int, int, int], ...]
+    listeners: tuple[ListenerStatistics, ...]
 
 
 class Bus:
@@ -145,13 +155,12 @@ class Bus:
         return {request: principal for request, (principal, _) in self._responders.items()}
 
     def statistics(self) -> BusStatistics:
-        """Counts, and for each subscription: name, pattern, depth, handled, dropped, failed."""
         return BusStatistics(
             published=self.published,
             requests=self.requests,
             refused_by_rate=self.refused_by_rate,
             loops_broken=self.loops_broken,
-            subscriptions=tuple((s.name, s.pattern, s.depth, s.handled, s.dropped, s.failed) for s in self._subscriptions),
+            listeners=tuple(ListenerStatistics(s.name, s.depth, s.handled, s.dropped, s.failed) for s in self._subscriptions),
         )
 
     async def settled(self) -> None:

@@ -21,13 +21,13 @@ from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.principals import SYSTEM, Principal
 from vivesphere.kernel.services import Health
 
-__all__ = ["Database", "DatabaseFigures", "DatabaseHandle", "Unit"]
+__all__ = ["Database", "DatabaseStatistics", "DatabaseHandle", "Unit"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class DatabaseFigures(msgspec.Struct, frozen=True, kw_only=True):
+class DatabaseStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Counts since the start, for `/metrics`. `units` written in `groups` commits; `refused` by the table ACL."""
 
     groups: int
@@ -90,8 +90,8 @@ class Database:
         """Put the present `table_metadata` in force, after tables have come, gone, or changed hands."""
         self.access.replace(await self.handle(SYSTEM).read(table_records.known_tables))
 
-    def figures(self) -> DatabaseFigures:
-        return DatabaseFigures(
+    def statistics(self) -> DatabaseStatistics:
+        return DatabaseStatistics(
             groups=self._writer.groups,
             units=self._writer.units,
             refused=self.hooks.refused,

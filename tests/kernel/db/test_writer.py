@@ -191,6 +191,33 @@ async def test_a_caller_cancelled_in_its_turn_has_its_unit_committed(world: Worl
     assert [envelope.payload for envelope in world.dispatched] == [Noted(body="kept")]
 
 
+async def test_a_caller_cancelled_before_its_unit_runs_again_leaves_neither_rows_nor_events(world: World) -> None:
+    loop = asyncio.get_running_loop()
+    cancelled = threading.Event()
+
+    async def cancel() -> None:
+        first.cancel()
+        await asyncio.sleep(0)
+        cancelled.set()
+
+    def end_the_transaction(tx: Unit) -> None:
+        asyncio.run_coroutine_threadsafe(cancel(), loop)
+        assert cancelled.wait(10)
+        run_sql(tx, "INSERT OR ROLLBACK INTO notes (body) VALUES ('kept')")
+
+    await world.notes.write(put, notes, "kept")
+    async with HeldWriter(world.letters):
+        first = asyncio.ensure_future(world.notes.write(put_and_emit, "given up"))
+        second = asyncio.ensure_future(world.notes.write(end_the_transaction))
+        await asyncio.sleep(0)
+    assert [type(each) for each in await asyncio.gather(first, second, return_exceptions=True)] == [
+        asyncio.CancelledError,
+        ConstraintViolated,
+    ]
+    assert await world.bodies(notes) == ["kept"]
+    assert world.dispatched == []
+
+
 async def test_events_are_under_way_before_their_reporter_goes_on(world: World) -> None:
     order: list[str] = []
     world.database.hooks.dispatch = lambda envelopes: order.extend(each.payload.body for each in envelopes)

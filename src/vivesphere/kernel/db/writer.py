@@ -183,6 +183,8 @@ class Writer:
     def _run(self, connection: Connection, work: Work) -> None:
         """One unit in its savepoint. What it wrote stays only if its rule returned and its cause is not in shadow."""
         if work.future.cancelled():
+            # It may have run before, in a group whose transaction was lost: nothing of that is to leave.
+            work.staged = ()
             return
         connection.serve(work.principal, self._access.policy)
         connection.savepoint()

@@ -55,6 +55,14 @@ CONTEXT: dict[str, Any] = {
         ("{{ input.word | upper }}", "ABC"),
         ("{{ input.word | replace('b', 'xx') }}", "axxc"),
         ("{{ input.list | tojson }}", "[1,2]"),
+        ("{{ input.list | join(', ') }}", "1, 2"),
+        ("{{ input.word | join('-') }}", "a-b-c"),
+        ("{{ ['a', none, true] | join }}", "anulltrue"),
+        ("{{ [{'k': 1}, {'k': 2}] | map(attribute='k') | sum }}", 3),
+        ("{{ ['a', 'b'] | map('upper') | list }}", ["A", "B"]),
+        ("{{ [1, 2, 3] | select('gt', input.list[0]) | list }}", [2, 3]),
+        ("{{ [{'k': 1}, {'k': 2}] | selectattr('k', 'eq', 2) | list | length }}", 1),
+        ("{{ [0, 1] | select | list }}", [1]),
         ("{{ input.n if input.yes else 0 }}", 3),
         ("{{ 'yes' if not (input.none) else 'no' }}", "yes"),
         ("{{ input.n in [1, 3] and not input.none }}", True),
@@ -91,6 +99,15 @@ def test_what_expressions_give(text: str, value: Any) -> None:
         ("{{ steps | length }}", "must name the step it means"),
         ("{{ " + "(" * 9 + "1" + ")" * 9 + " }}", "nests brackets more than 8 deep"),
         ("{{ '" + "a" * LONGEST_EXPRESSION + "' }}", f"has more than {LONGEST_EXPRESSION} characters"),
+        ("{{ input.list | map('indent', 9) | list }}", "must say map"),
+        ("{{ input.list | map('replace', '1', input.long) | list }}", "must say map"),
+        ("{{ input.list | map(attribute='k', default=input.long) | list }}", "must say map"),
+        ("{{ input.list | map(input.word) | list }}", "must say map"),
+        ("{{ input.list | map }}", "must say map"),
+        ("{{ input.list | select('in', input.list) | list }}", "no test 'in'"),
+        ("{{ input.list | select(input.word, input.list) | list }}", "no test 'in'"),
+        ("{{ input.list | rejectattr('k', 'in', input.list) | list }}", "no test 'in'"),
+        ("{{ input.list | select('\\x69n', input.list) | list }}", "no test 'in'"),
     ],
 )
 def test_what_cannot_be_saved(text: str, said: str) -> None:
@@ -112,8 +129,9 @@ def test_what_cannot_be_saved(text: str, said: str) -> None:
         ("{{ input.nothing * 2 }}", "multiplies, but input.nothing is not a number"),
         ("{{ input.clear }}", "is not a JSON value"),
         ("{{ input.long | replace('x', input.long) }}", f"makes more than {LARGEST_RESULT} characters"),
-        ("{{ input.list | map('indent', 9) | list }}", "unknown filter"),
         ("{{ range(5000) | map('upper') | map('lower') | join(input.long) }}", "makes more than"),
+        ("{{ range(5000) | join(input.long) }}", "makes more than"),
+        ("{{ input.n | join }}", "not iterable"),
         ("{{ range(9000) | list | tojson | list | tojson | list | tojson | list | tojson }}", "makes more than"),
     ],
 )
@@ -126,6 +144,11 @@ def test_what_fails_in_a_run(text: str, said: str) -> None:
 def test_work_is_bounded_by_fuel() -> None:
     with pytest.raises(ExpressionFailed, match="ran out of fuel"):
         render("{{ " + "+".join("input.n" for _ in range(FUEL // 3 + 5)) + " }}", CONTEXT)
+
+
+def test_the_expressions_of_a_step_are_bounded_together() -> None:
+    with pytest.raises(ExpressionFailed, match="of this step make more than"):
+        render(["{{ input.long }}"] * 2001, CONTEXT)
 
 
 def test_a_text_made_of_expressions_is_bounded_too() -> None:

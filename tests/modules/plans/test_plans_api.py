@@ -48,7 +48,7 @@ async def test_everything_wrong_is_said_at_once(world: World) -> None:
                 {**tool("a", "text.{{ input.x }}", y="{{ input.x"), "retry": {"max_attempts": 0, "delay_seconds": "x", "n": 1}},
                 {"id": "m", "kind": "message", "text": "{{ steps.nope.result }}", "account": 1, "colour": 1, "retry": 3},
                 {"id": "w", "kind": "wait"},
-                {"id": "u", "kind": "wait", "until": "tomorrow", "after": ["a", "mm"]},
+                {"id": "u", "kind": "wait", "until": "9999-12-31T23:59:59-14:00", "after": ["a", "mm"]},
                 {"id": "v", "kind": "wait", "seconds": "{{ 1 }}", "until": "{{ 2 }}", "after": "a"},
                 {"id": "x", "kind": "wait", "until": "2026-01-01T00:00:00", "retry": {}},
             ],

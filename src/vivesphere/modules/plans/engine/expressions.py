@@ -2,10 +2,12 @@
 
 A string that is exactly one expression keeps the value's type; any other string is text. What an author could do harm with is
 refused when the plan is saved: calling methods (the values are live Python objects: `input.clear()`), filters that make
-much out of little, and multiplying anything but numbers (`'a' * 1000000000`). Fuel bounds the work of one evaluation.
+much out of little, and multiplying anything but numbers (`'a' * 1000000000`). Fuel bounds the work of one evaluation, but a
+filter counts as one instruction however long its list: so what runs over lists (`map`, `select` …) is bounded by its words.
 """
 
 import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,6 +26,9 @@ DEEPEST_NESTING = 8
 LARGEST_RESULT = 1_000_000
 """Characters in a string that an expression makes."""
 
+LARGEST_STEP = 4_000_000
+"""Bytes of JSON that all the expressions of one step make together."""
+
 ROOTS = ("input", "steps", "event", "run")
 _FUNCTIONS = frozenset({"range", "dict"})
 _FILTERS = frozenset(
@@ -34,6 +39,15 @@ _FILTERS = frozenset(
         *("striptags", "sum", "title", "tojson", "trim", "truncate", "unique", "upper", "urlencode", "zip"),
     }
 )
+_EACH = frozenset(
+    {
+        *("abs", "bool", "capitalize", "count", "first", "float", "int", "last", "length", "lower", "max", "min", "reverse"),
+        *("round", "sort", "string", "sum", "title", "trim", "unique", "upper"),
+    }
+)
+"""What `map` may apply: it makes about as much of each item as there was, so it takes no arguments."""
+_CHOOSING = {"select": 0, "reject": 0, "selectattr": 1, "rejectattr": 1}
+"""Filters that run a test over a list, and how many arguments stand before the test's name."""
 _REMOVED = ("attr", "batch", "format", "indent", "pprint", "safe", "escape", "e", "slice", "wordwrap")
 _KEYWORDS = frozenset({"and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"})
 _ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%", "**", "(", ")", "."})
@@ -87,15 +101,50 @@ def parse(text: str) -> Text:
 
 def render(value: JSON, context: Mapping[str, Any]) -> JSON:
     """`value` with every expression in its strings evaluated; dicts and lists are walked. Raises ExpressionFailed."""
-    match value:
-        case str():
-            return _render_text(value, context) if "{{" in value else value
-        case dict():
-            return {key: render(inner, context) for key, inner in value.items()}
-        case list():
-            return [render(inner, context) for inner in value]
-        case _:
-            return value
+    return _Rendering(context).value(value)
+
+
+class _Rendering:
+    """One step's strings, and how much its expressions have made so far: there may be thousands of them."""
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self._context = context
+        self._made = 0
+
+    def value(self, value: JSON) -> JSON:
+        match value:
+            case str():
+                return self._text(value) if "{{" in value else value
+            case dict():
+                return {key: self.value(inner) for key, inner in value.items()}
+            case list():
+                return [self.value(inner) for inner in value]
+            case _:
+                return value
+
+    def _text(self, text: str) -> JSON:
+        try:
+            parsed = parse(text)
+        except ExpressionInvalid as error:
+            raise ExpressionFailed(str(error)) from None
+        if (sole := parsed.sole) is not None:
+            return self._evaluate(sole)
+        made = "".join(part if isinstance(part, str) else as_text(self._evaluate(part)) for part in parsed.parts)
+        if len(made) > LARGEST_RESULT:
+            raise ExpressionFailed(f"the text made from {_shown(text)} has more than {LARGEST_RESULT} characters")
+        return made
+
+    def _evaluate(self, expression: Expression) -> JSON:
+        written = _evaluate(expression, self._context)
+        self._made += len(written)
+        if self._made > LARGEST_STEP:
+            raise ExpressionFailed(
+                f"the expressions of this step make more than {LARGEST_STEP} bytes, with {_shown(expression.source)}"
+            )
+        copied: JSON = msgspec.json.decode(written)
+        if isinstance(copied, str) and len(copied) > LARGEST_RESULT:
+            raise ExpressionFailed(f"{_shown(expression.source)} makes more than {LARGEST_RESULT} characters")
+        return copied
 
 
 def strings(value: JSON, pointer: str) -> Iterator[tuple[str, str]]:
@@ -114,45 +163,25 @@ def strings(value: JSON, pointer: str) -> Iterator[tuple[str, str]]:
             pass
 
 
-def _render_text(text: str, context: Mapping[str, Any]) -> JSON:
-    try:
-        parsed = parse(text)
-    except ExpressionInvalid as error:
-        raise ExpressionFailed(str(error)) from None
-    if (sole := parsed.sole) is not None:
-        return _evaluate(sole, context)
-    made = "".join(part if isinstance(part, str) else as_text(_evaluate(part, context)) for part in parsed.parts)
-    if len(made) > LARGEST_RESULT:
-        raise ExpressionFailed(f"the text made from {_shown(text)} has more than {LARGEST_RESULT} characters")
-    return made
-
-
 def as_text(value: JSON) -> str:
     """Strings as they are, everything else as JSON: what a reader of the text expects instead of Python's spelling."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _evaluate(expression: Expression, context: Mapping[str, Any]) -> JSON:
+def _evaluate(expression: Expression, context: Mapping[str, Any]) -> bytes:
+    """The value as JSON, which shares nothing with the context; minijinja's marked-up strings become plain ones."""
     for name in expression.factors:
         _check_number(expression, name, context)
     try:
         value = _environment.eval_expr(expression.source, **context)
         if value is None and _environment.eval_expr(f"({expression.source}) is undefined", **context):
             raise ExpressionFailed(f"{_shown(expression.source)} is undefined")
-        return _plain(value, expression)
+        return msgspec.json.encode(value, enc_hook=_unknown)
     except TemplateError as error:
         reason = str(error.message).partition(" (in <expression>")[0]
         raise ExpressionFailed(f"{_shown(expression.source)} cannot be evaluated: {reason}") from None
     except (_TooLarge, TypeError, ValueError, OverflowError) as error:
         raise ExpressionFailed(f"{_shown(expression.source)} cannot be evaluated: {error}") from None
-
-
-def _plain(value: object, expression: Expression) -> JSON:
-    """A copy that shares nothing with the context and is JSON all through; minijinja's marked-up strings become plain ones."""
-    copied: JSON = msgspec.json.decode(msgspec.json.encode(value, enc_hook=_unknown))
-    if isinstance(copied, str) and len(copied) > LARGEST_RESULT:
-        raise ExpressionFailed(f"{_shown(expression.source)} makes more than {LARGEST_RESULT} characters")
-    return copied
 
 
 def _unknown(value: object) -> JSON:
@@ -213,6 +242,7 @@ def _check_name(source: str, tokens: list[Token], index: int) -> None:
     if earlier[-1:] == ["|"]:
         if name not in _FILTERS:
             raise ExpressionInvalid(f"{_shown(source)} uses the filter {name}, which does not exist here")
+        _check_each(source, name, tokens[index + 1 :])
     elif name in _KEYWORDS or after == "=" or earlier[-1:] in (["."], ["is"]) or earlier == ["is", "not"]:
         return
     elif after == "(":
@@ -220,6 +250,24 @@ def _check_name(source: str, tokens: list[Token], index: int) -> None:
             raise ExpressionInvalid(f"{_shown(source)} calls {name}(), which does not exist here")
     elif name not in ROOTS:
         raise ExpressionInvalid(f"{_shown(source)} uses {name}, which is unknown; there are {', '.join(ROOTS)}")
+
+
+def _check_each(source: str, name: str, following: list[Token]) -> None:
+    """What runs over a list, by its words: once for each item, `replace` would make gigabytes, and `in` take hours."""
+    words = [token.text for token in following]
+    plain = [token.text[1:-1] if token.kind is Kind.STRING else "" for token in following]
+    if name == "map":
+        each = words[:1] == ["("] and words[2:3] == [")"] and plain[1] in _EACH
+        attribute = words[1:3] == ["attribute", "="] and words[4:5] == [")"] and plain[3]
+        if not (each or attribute):
+            known = ", ".join(sorted(_EACH))
+            raise ExpressionInvalid(f"{_shown(source)} must say map(attribute='…') or map('…') with one of {known}")
+    elif name in _CHOOSING and words[:1] == ["("]:
+        names = plain[1 : 2 * _CHOOSING[name] + 2 : 2]
+        if not all(re.fullmatch(r"[\w.]+", each) for each in names) or "in" in names[_CHOOSING[name] :]:
+            raise ExpressionInvalid(
+                f"{_shown(source)} must name its test plainly, as select('gt', 5); there is no test 'in' here"
+            )
 
 
 def _steps(source: str, tokens: list[Token]) -> Iterator[str]:
@@ -262,6 +310,17 @@ def _replace(text: object, old: str, new: str) -> str:
     return whole.replace(old, new)
 
 
+def _join(value: Iterable[object], separator: str = "") -> str:
+    parts: list[str] = []
+    length = 0
+    for part in value:
+        parts.append(part if isinstance(part, str) else _to_json(part))
+        length += len(parts[-1]) + len(separator)
+        if length > LARGEST_RESULT + len(separator):
+            raise _TooLarge(f"it makes more than {LARGEST_RESULT} characters")
+    return separator.join(parts)
+
+
 def _to_json(value: object) -> str:
     return _bounded(msgspec.json.encode(value, enc_hook=_unknown).decode())
 
@@ -273,6 +332,7 @@ def _make_environment() -> Environment:
     for name in ("debug", "cycler", "joiner", "namespace"):
         made.remove_global(name)
     made.add_filter("replace", _replace)
+    made.add_filter("join", _join)
     made.add_filter("tojson", _to_json)
     return made
 

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from vivesphere.kernel.errors import FieldError
@@ -129,12 +129,13 @@ def _wait(step: Mapping[str, Any], at: str) -> Found:
 
 
 def moment(value: object) -> datetime | None:
-    """The aware datetime that a text in ISO 8601 stands for; None if it is not one, or says no offset."""
+    """The moment that a text in ISO 8601 stands for, in UTC; None if it is not one, says no offset, or leads out of the years
+    that there are."""
     try:
         parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return parsed.astimezone(UTC) if parsed is not None and parsed.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return parsed if parsed is not None and parsed.tzinfo is not None else None
 
 
 def _is_seconds(value: object) -> bool:

@@ -41,7 +41,10 @@ class ToolRefused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
 
 
 class ToolFailed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
-    """The tool ran and failed. `reason` is `error`, `timeout` or `unknown_outcome` (it may or may not have acted)."""
+    """The tool ran and failed. `reason` is `error`, `timeout` or `unknown_outcome`: it may or may not have acted.
+
+    A tool that changes the world and did not finish in time is of unknown outcome, so `timeout` means that nothing was changed.
+    """
 
     reason: str
     detail: str

@@ -162,13 +162,12 @@ async def test_a_refusal_for_rate_is_waited_out_and_counts_as_no_attempt(world: 
     assert len({asked.idempotency_key for asked, _ in world.tools.asked}) == 1
 
 
-@pytest.mark.parametrize(("effect", "status"), [("write", "blocked"), ("read", "failed")])
-async def test_after_a_timeout_only_a_tool_that_writes_is_in_doubt(world: World, effect: str, status: str) -> None:
+@pytest.mark.parametrize(("reason", "status"), [("unknown_outcome", "blocked"), ("timeout", "failed"), ("error", "failed")])
+async def test_only_a_tool_that_says_so_is_in_doubt(world: World, reason: str, status: str) -> None:
     async def slow(asked: RunTool) -> ToolFailed:
-        return ToolFailed(reason="timeout", detail="It took more than 1 s", duration_ms=1000)
+        return ToolFailed(reason=reason, detail="It took more than 1 s", duration_ms=1000)
 
     world.tools.answers["net.slow"] = slow
-    world.tools.effects["net.slow"] = effect
     assert (await world.ended(await world.run(tool("try", "net.slow"))))["status"] == status
 
 

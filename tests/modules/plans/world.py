@@ -74,7 +74,6 @@ class Tools:
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
         self.answers: dict[str, Answer] = {"text.echo": echo}
-        self.effects: dict[str, str] = {}
         self.asked: list[tuple[RunTool, Cause]] = []
         self.interrupt: Callable[[str], Awaitable[None]] | None = None
 
@@ -85,7 +84,7 @@ class Tools:
     async def _describe(self, asked: DescribeTool) -> ToolDeclaration | ToolUnknown:
         if asked.tool not in (*self.answers, "world.write"):
             return ToolUnknown(("text.echo",) if asked.tool.startswith("text.") else ())
-        return ToolDeclaration(name=asked.tool, description="", parameters={}, effect=self.effects.get(asked.tool, "none"))
+        return ToolDeclaration(name=asked.tool, description="", parameters={})
 
     async def _run(self, asked: RunTool) -> ToolReply:
         self.asked.append((asked, cause_for(SYSTEM)))

@@ -4,7 +4,7 @@ import msgspec
 import structlog
 
 from vivesphere.contracts.bots import MessageQueued, MessageRefused, SendMessage
-from vivesphere.contracts.tools import DescribeTool, RunTool, ToolDeclaration, ToolFailed, ToolRefused, ToolResult
+from vivesphere.contracts.tools import RunTool, ToolFailed, ToolRefused, ToolResult
 from vivesphere.kernel.bus.errors import (
     HopLimitExceeded,
     NoResponder,
@@ -80,8 +80,6 @@ class Acts:
                 return Failed(reply.detail)
             case ToolFailed(reason="unknown_outcome"):
                 return Unknown(reply.detail)
-            case ToolFailed(reason="timeout") if await self._writes(name):
-                return Unknown(f"{reply.detail}; it may or may not have acted")
             case ToolFailed():
                 return Failed(reply.detail)
 
@@ -101,8 +99,3 @@ class Acts:
                 return Done({"message_id": reply.message_id})
             case MessageRefused():
                 return Failed(reply.detail)
-
-    async def _writes(self, tool: str) -> bool:
-        """Whether a tool changes the world, as far as anybody can say."""
-        described = await self._bus.request(DescribeTool(tool=tool))
-        return not isinstance(described, ToolDeclaration) or described.effect == "write"

@@ -19,4 +19,4 @@ class BotsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     waiting_per_channel: Annotated[
         int, Meta(ge=1, description="Messages of one channel that may wait for their turn; more are left unanswered.")
     ] = 100
-    command_seconds: Annotated[float, Meta(gt=0, description="How long a command may take, in seconds.")] = 30.0
+    command_seconds: Annotated[float, Meta(gt=0, description="How long a command may take, in seconds.")] = 15.0

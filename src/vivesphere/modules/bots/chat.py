@@ -19,7 +19,7 @@ from vivesphere.modules.bots.accounts import Accounts
 from vivesphere.modules.bots.connectors import webchat
 from vivesphere.modules.bots.connectors.connector import NotConnected
 from vivesphere.modules.bots.connectors.webchat import WebchatConnector
-from vivesphere.modules.bots.records import MessageRecord
+from vivesphere.modules.bots.records import Direction, MessageRecord
 from vivesphere.modules.bots.rules import Fleet
 from vivesphere.modules.bots.schemas import ChatError, Said, Shown
 from vivesphere.modules.bots.service import BotService
@@ -148,14 +148,14 @@ class Chat:
             return stopped.detail
         return None
 
-    def _show(self, message: MessageReceived | MessageSent, direction: str, sender: str | None, at: datetime) -> None:
+    def _show(self, message: MessageReceived | MessageSent, direction: Direction, sender: str | None, at: datetime) -> None:
         for browser in tuple(self._browsers.get((message.account_id, message.channel), ())):
             if message.message_id in browser.shown:
                 continue
             browser.offer(
                 Shown(
                     id=message.message_id,
-                    direction="in" if direction == "in" else "out",
+                    direction=direction,
                     sender=browser.bot_name if sender is None else sender,
                     text=message.text,
                     at=at,

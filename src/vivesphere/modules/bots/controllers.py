@@ -5,17 +5,14 @@ from typing import Annotated
 from litestar import Controller, get, post, websocket
 from litestar.params import Parameter
 
-from vivesphere.kernel.cause import cause_for
-from vivesphere.kernel.errors import Refusal
 from vivesphere.kernel.http.authentication import requires, session_of
 from vivesphere.kernel.http.paging import DEFAULT_LIMIT, Page, PageCursor, PageLimit, decode_cursor, page
-from vivesphere.kernel.http.sockets import Socket, accept, close_code
-from vivesphere.kernel.principals import SYSTEM
+from vivesphere.kernel.http.sockets import Socket
 from vivesphere.modules.bots import schemas
 from vivesphere.modules.bots.chat import Chat
 from vivesphere.modules.bots.records import MessageQuery
 from vivesphere.modules.bots.schemas import Account, Bot, Message, NewAccount, NewBot, PlatformInfo
-from vivesphere.modules.bots.service import BotService, viewer
+from vivesphere.modules.bots.service import BotService
 
 Channel = Annotated[str | None, Parameter(max_length=200, description="Only this channel.")]
 AccountId = Annotated[str | None, Parameter(max_length=36, description="Only this account.")]
@@ -86,7 +83,6 @@ class BotController(Controller):
         """What came and went, newest first. Of the web chat everybody sees only their own conversation."""
         query = MessageQuery(
             bot_id=bot_id,
-            viewer=viewer(cause_for(SYSTEM).actor),
             limit=limit + 1,
             account_id=account_id,
             channel=channel,
@@ -98,12 +94,7 @@ class BotController(Controller):
     @websocket("/{bot_id:str}/chat", guards=[requires("bots.message.send")])
     async def chat(self, socket: Socket, chat: Chat, bot_id: str) -> None:
         """The web chat: the last 50 messages, then what is said as it is said."""
-        try:
-            await chat.serve(socket, session_of(socket), bot_id)
-        except Refusal as refusal:
-            # Raised through Litestar it would be a close with 4500, whatever was refused.
-            await accept(socket)
-            await socket.close(*close_code(refusal))
+        await chat.serve(socket, session_of(socket), bot_id)
 
 
 class PlatformController(Controller):

@@ -39,9 +39,7 @@ def build(context: ModuleContext) -> Module:
         lifetime=context.lifetime,
         random=random.random,
     )
-    service = BotService(
-        db=context.db, bus=context.bus, effects=context.effects, clock=context.clock, accounts=accounts, platforms=platforms
-    )
+    service = BotService(db=context.db, bus=context.bus, effects=context.effects, accounts=accounts, platforms=platforms)
     handlers = BotHandlers(service)
     chat = Chat(service, accounts, context.clock)
     conversation = _conversation(context, settings, service, accounts)

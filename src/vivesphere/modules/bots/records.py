@@ -69,10 +69,9 @@ class OutboxRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which messages of a bot. `before` is the id of the oldest one seen; `viewer` the user whose web chat may be shown."""
+    """Which messages of a bot. `before` is the id of the oldest one seen."""
 
     bot_id: str
-    viewer: str
     limit: int
     account_id: str | None = None
     channel: str | None = None

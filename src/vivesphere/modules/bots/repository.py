@@ -98,11 +98,11 @@ def insert_message(tx: Unit, message: MessageRecord) -> None:
     tx.execute(sa.insert(_messages), msgspec.structs.asdict(message))
 
 
-def messages(tx: Unit, query: MessageQuery) -> list[MessageRecord]:
-    """Newest first. Of the web chat only the viewer's own conversation."""
+def messages(tx: Unit, query: MessageQuery, viewer: str) -> list[MessageRecord]:
+    """Newest first. Of the web chat only the conversation of the user `viewer`."""
     statement = sa.select(_messages).where(
         _messages.c.bot_id == query.bot_id,
-        sa.or_(_messages.c.platform != webchat.NAME, _messages.c.channel == query.viewer),
+        sa.or_(_messages.c.platform != webchat.NAME, _messages.c.channel == viewer),
     )
     if query.account_id is not None:
         statement = statement.where(_messages.c.account_id == query.account_id)

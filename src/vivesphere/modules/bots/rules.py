@@ -5,8 +5,10 @@ from typing import Any
 import msgspec
 
 from vivesphere.contracts.bots import BotCreated, MessageFailed, MessageReceived, MessageSent
+from vivesphere.kernel import principals
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.ids import new_id
+from vivesphere.kernel.principals import Principal
 from vivesphere.modules.bots import repository
 from vivesphere.modules.bots.connectors import webchat
 from vivesphere.modules.bots.connectors.connector import Incoming
@@ -31,6 +33,16 @@ class Fleet(msgspec.Struct, frozen=True):
 
     bots: list[BotRecord]
     accounts: list[AccountRecord]
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """A login on a platform, to be added as an account; its secret is in the vault already."""
+
+    id: str
+    bot_id: str
+    platform: str
+    config: dict[str, Any]
+    secret_id: str | None
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,14 +78,14 @@ def find_bot(tx: Unit, bot_id: str) -> Fleet:
     return Fleet([_bot(tx, bot_id)], repository.accounts_of(tx, [bot_id]))
 
 
-def add_account(tx: Unit, account: AccountRecord) -> AccountRecord:
-    """Raises BotUnknown or WebchatExists. The project and the time are the unit's."""
+def add_account(tx: Unit, account: Login, state: DesiredState) -> AccountRecord:
+    """Raises BotUnknown or WebchatExists."""
     bot = _bot(tx, account.bot_id)
     if account.platform == webchat.NAME and any(
         other.platform == webchat.NAME for other in repository.accounts_of(tx, [bot.id])
     ):
         raise WebchatExists
-    made = msgspec.structs.replace(account, project=bot.project, created_at=tx.now())
+    made = AccountRecord(**msgspec.structs.asdict(account), project=bot.project, desired_state=state, created_at=tx.now())
     repository.insert_account(tx, made)
     return made
 
@@ -96,7 +108,7 @@ def started_accounts(tx: Unit) -> list[AccountRecord]:
 def list_messages(tx: Unit, query: MessageQuery) -> list[MessageRecord]:
     """Raises BotUnknown."""
     _bot(tx, query.bot_id)
-    return repository.messages(tx, query)
+    return repository.messages(tx, query, _viewer(tx.cause.actor))
 
 
 def recent(tx: Unit, account_id: str, channel: str, limit: int) -> list[MessageRecord]:
@@ -193,6 +205,11 @@ def finish(tx: Unit, message: OutboxRecord, status: MessageStatus, detail: str) 
 def clean(text: str, limit: int) -> str:
     """Text that every database and platform can hold: no NUL, no half of a surrogate pair, at most `limit` characters."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:limit]
+
+
+def _viewer(actor: Principal) -> str:
+    """The user whose own web chat may be shown to the actor; empty for one who is no user."""
+    return principals.name(actor) if principals.kind(actor) == "user" else ""
 
 
 def _bot(tx: Unit, bot_id: str) -> BotRecord:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -86,7 +86,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, tag="message"):
     """What a browser gets in the chat."""
 
     id: str
-    direction: Literal["in", "out"]
+    direction: Direction
     sender: str
     text: str
     at: datetime

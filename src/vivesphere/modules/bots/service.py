@@ -5,22 +5,19 @@ from typing import Any
 import msgspec
 
 from vivesphere.contracts.secrets import StoreSecret
-from vivesphere.kernel import principals
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.cause import Mode, cause_for
-from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.kernel.effects import EffectsHandle
 from vivesphere.kernel.errors import InvalidInput
 from vivesphere.kernel.ids import new_id
-from vivesphere.kernel.principals import Principal
 from vivesphere.modules.bots import rules
 from vivesphere.modules.bots.accounts import Accounts
 from vivesphere.modules.bots.connectors.connector import Platform, Platforms
 from vivesphere.modules.bots.errors import MessageInvalid
 from vivesphere.modules.bots.outbox import pretend
 from vivesphere.modules.bots.records import AccountRecord, BotRecord, MessageQuery, MessageRecord
-from vivesphere.modules.bots.rules import Fleet, Outgoing, Queued
+from vivesphere.modules.bots.rules import Fleet, Login, Outgoing, Queued
 from vivesphere.modules.bots.schemas import BotName, Prefix
 
 MAX_CHANNEL = 200
@@ -37,14 +34,12 @@ class BotService:
         db: DatabaseHandle,
         bus: BusHandle,
         effects: EffectsHandle,
-        clock: Clock,
         accounts: Accounts,
         platforms: Platforms,
     ) -> None:
         self._db = db
         self._bus = bus
         self._effects = effects
-        self._clock = clock
         self._accounts = accounts
         self._platforms = platforms
         self.state_of = accounts.state
@@ -72,22 +67,14 @@ class BotService:
         """Raises BotUnknown, or InvalidInput for an unknown platform or a config that does not fit it."""
         decoded = self._platforms.find(platform).decode(config, has_secret=secret is not None)
         await self.find_bot(bot_id)
-        account_id = new_id()
-        secret_id = None
+        account_id, secret_id = new_id(), None
         if secret is not None:
             stored = await self._bus.request(StoreSecret(name=f"bots.account.{account_id}", value=secret))
             secret_id = stored.secret_id
-        account = AccountRecord(
-            id=account_id,
-            bot_id=bot_id,
-            project="",
-            platform=platform,
-            config=msgspec.to_builtins(decoded),
-            secret_id=secret_id,
-            desired_state="started" if start else "stopped",
-            created_at=self._clock.now(),
+        account = Login(
+            id=account_id, bot_id=bot_id, platform=platform, config=msgspec.to_builtins(decoded), secret_id=secret_id
         )
-        made = await self._db.write(rules.add_account, account)
+        made = await self._db.write(rules.add_account, account, "started" if start else "stopped")
         if start:
             await self._accounts.start(made)
         return made
@@ -135,11 +122,6 @@ class BotService:
         account = await self._db.read(rules.sender_of, outgoing)
         await pretend(self._effects, account, outgoing)
         return Queued(new_id(), account.id)
-
-
-def viewer(actor: Principal) -> str:
-    """The user whose own web chat may be shown to the actor; empty for one who is no user."""
-    return principals.name(actor) if principals.kind(actor) == "user" else ""
 
 
 def _check(value: str, kind: Any, rule: str) -> None:

@@ -120,6 +120,24 @@ async def test_a_failing_listener_never_stops_its_neighbours_and_is_told_of() ->
         assert [failure.detail for failure in failures] == ["ValueError: broken bell"] * 2
 
 
+async def test_a_listener_that_awaits_what_was_cancelled_hears_the_next_event() -> None:
+    async with BusForTests() as test:
+        heard: list[int] = []
+
+        async def wait_in_vain(envelope: Envelope[Rang]) -> None:
+            heard.append(envelope.payload.times)
+            other = asyncio.get_running_loop().create_future()
+            other.cancel()
+            await other
+
+        listener = test.module("hall").listen(Rang, wait_in_vain)
+        for times in (1, 2):
+            await test.module("door").publish(Rang(times=times))
+        await settle()
+        assert heard == [1, 2]
+        assert (listener.failed, listener.depth) == (2, 0)
+
+
 @pytest.mark.parametrize(("overflow", "kept"), [("drop_oldest", [0, 3, 4]), ("drop_newest", [0, 1, 2])])
 async def test_a_full_queue_drops_by_its_policy_and_counts(overflow: str, kept: list[int]) -> None:
     async with BusForTests() as test:

@@ -51,6 +51,9 @@ def tools():
         ("raise PluginError('There is none left.')", CommandFailed("There is none left.")),
         ("raise ValueError('secret')", CommandFailed("Something went wrong in act. The log says what.")),
         ("raise SystemExit", CommandFailed("Something went wrong in act. The log says what.")),
+        ("raise KeyboardInterrupt", CommandFailed("Something went wrong in act. The log says what.")),
+        ("raise GeneratorExit", CommandFailed("Something went wrong in act. The log says what.")),
+        ("raise asyncio.CancelledError", CommandFailed("Something went wrong in act. The log says what.")),
         ("return 7", CommandFailed("Something went wrong in act. The log says what.")),
         (
             "await context.tools.run('text.count_words', {'text': 'a'})",

@@ -361,6 +361,7 @@ async def test_commands_are_listed(world: PluginWorld) -> None:
         ("return Health('degraded', 'tired')", "degraded", "tired"),
         ("return Health('failed', 'gone')", "degraded", "gone"),
         ("raise ValueError('ill')", "degraded", "ValueError: ill"),
+        ("raise SystemExit('ill')", "degraded", "SystemExit: ill"),
     ],
 )
 async def test_a_plugins_health_never_makes_the_server_unready(world: PluginWorld, body: str, status: str, said: str) -> None:

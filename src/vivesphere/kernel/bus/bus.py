@@ -127,7 +127,7 @@ class Bus:
         self._subscriptions[subscription] = None
         subscription.on_close.append(lambda: self._unsubscribe(subscription))
 
-    def listener_failed(self, subscription: Subscription, envelope: Envelope[Any], error: Exception) -> None:
+    def listener_failed(self, subscription: Subscription, envelope: Envelope[Any], error: BaseException) -> None:
         """Tell of a listener that raised, unless it raised at being told."""
         if envelope.topic == ListenerFailed.topic:
             return

@@ -33,7 +33,7 @@ class Subscription:
         capacity: int,
         overflow: Overflow,
         admits: Callable[[Envelope[Any]], bool] | None,
-        on_failure: Callable[["Subscription", Envelope[Any], Exception], None],
+        on_failure: Callable[["Subscription", Envelope[Any], BaseException], None],
     ) -> None:
         self.name = name
         self.principal = principal
@@ -101,7 +101,10 @@ class Subscription:
                 try:
                     await handler(envelope)
                     self.handled += 1
-                except Exception as error:
+                except (Exception, asyncio.CancelledError) as error:
+                    # A handler may await what was cancelled elsewhere; only a cancellation of this task ends it.
+                    if isinstance(error, asyncio.CancelledError) and self._task.cancelling():
+                        raise
                     self.failed += 1
                     log.warning(
                         "listener_failed", listener=self.name, topic=envelope.topic, event_id=envelope.id, exc_info=True

@@ -68,7 +68,7 @@ class RunningPlugin:
         """A plugin that has failed does not make the server unready: it is at most degraded."""
         try:
             said = self.code.health()
-        except Exception as error:  # noqa: BLE001 - the plugin boundary: a health hook that raises is itself a finding
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - the plugin boundary: a raise is itself a finding
             return Health("degraded", _shown(error))
         return Health("degraded", said.detail) if said.status == "failed" else said
 
@@ -99,7 +99,7 @@ class Host:
         try:
             check_requirements(found.manifest.requires)
             code = PluginCode.load(self._plugins, found.folder)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             log.warning("plugin_not_loaded", plugin=found.id, exc_info=True)
             raise PluginFault(f"{CODE}: {_shown(error)}") from error
         lifetime.add("code", code.unload)
@@ -178,11 +178,17 @@ class Host:
 
 
 async def _contained(work: Awaitable[Any]) -> Any:
-    """`sys.exit()` in a task would end the whole server; here it ends the plugin's work only."""
+    """`sys.exit()` in a task would end the whole server, and a cancellation that nobody asked for the task that calls the
+    plugin, with all that waits behind it; here they end the plugin's work only."""
     try:
         return await work
-    except SystemExit as error:
+    except (SystemExit, KeyboardInterrupt) as error:
         raise PluginFault("it tried to end the server") from error
+    except (asyncio.CancelledError, GeneratorExit) as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise PluginFault(f"it raised {type(error).__name__}") from error
 
 
 @contextmanager

@@ -10,11 +10,41 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vivesphere.kernel.errors import StartError
 
+LARGEST_HEAD = 1 << 16
+"""Bytes of request line and headers."""
+
 GRACE = 10
 """Seconds that running requests get to be answered after a stop was asked for."""
+
+
+class _BoundedHead(HttpToolsProtocol):
+    """Lets go of a client whose request line and headers have no end: httptools itself keeps them all."""
+
+    _head: int | None = None
+    """Bytes of the unfinished head, those of the read it began in left out: they may belong to the request before."""
+    _began = False
+
+    def data_received(self, data: bytes) -> None:
+        self._began = False
+        super().data_received(data)
+        if self._head is None or self._began:
+            return
+        self._head += len(data)
+        if self._head > LARGEST_HEAD and not self.transport.is_closing():
+            self.send_400_response(f"The request line and headers have more than {LARGEST_HEAD} bytes.")
+
+    def on_message_begin(self) -> None:
+        self._head = 0
+        self._began = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        super().on_headers_complete()
 
 
 class _Server(uvicorn.Server):
@@ -32,9 +62,12 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
         listening.listen(2048)
-    except OSError as error:
+    except (OSError, TypeError) as error:
+        # A TypeError is the host's: no name can be encoded so (`é..x`).
         listening.close()
-        reason = "it is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0) or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            reason = "it is in use"
         raise StartError(
             f"Cannot listen on {host}:{port}: {reason}. "
             "Stop what uses it, or choose another with VIVESPHERE_HOST and VIVESPHERE_PORT."
@@ -59,9 +92,9 @@ async def serve(app: Any, listening: socket.socket, stop: asyncio.Event) -> None
         lifespan="off",
         timeout_graceful_shutdown=GRACE,
         server_header=False,
+        http=_BoundedHead,
         ws="websockets-sansio",
         ws_max_size=1 << 20,
-        h11_max_incomplete_event_size=1 << 16,
     )
     server = _Server(config)
     answering = asyncio.create_task(server.serve(sockets=[listening]), name="http")

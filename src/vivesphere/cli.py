@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+import getpass
 import os
 import sys
+import warnings
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -119,7 +121,14 @@ def _settings() -> Settings:
 def _ask_password(*, from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    with warnings.catch_warnings():
+        # Without a terminal the password would be read in the open, after a warning that nobody can heed.
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+        except getpass.GetPassWarning:
+            sentence = "There is no terminal to ask for the password on; give it with --password-stdin."
+            raise click.UsageError(sentence) from None
 
 
 def _operate(command: str, arguments: dict[str, Any]) -> Any:

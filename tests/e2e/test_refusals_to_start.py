@@ -144,3 +144,11 @@ def test_the_operator_socket_is_private_and_gone_after_the_stop(tmp_path: Path) 
         assert path.stat().st_mode & 0o777 == 0o600
         assert server.stop() == 0
         assert not path.exists()
+
+
+def test_a_password_is_not_asked_for_in_the_open(tmp_path: Path) -> None:
+    ended = run_cli(tmp_path / "data", "user", "add", "ada", stdin="correct horse battery\n" * 2, new_session=True)
+    assert ended.returncode == 2
+    assert "There is no terminal" in ended.stderr
+    assert "--password-stdin" in ended.stderr
+    assert not (tmp_path / "data").exists()

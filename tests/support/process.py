@@ -109,8 +109,10 @@ def serving(
             server.stop()
 
 
-def run_cli(data_dir: Path, *arguments: str, stdin: str = "", environ: Mapping[str, str] | None = None) -> Any:
-    """Run one command of the CLI to its end; gives the CompletedProcess with text output."""
+def run_cli(
+    data_dir: Path, *arguments: str, stdin: str = "", environ: Mapping[str, str] | None = None, new_session: bool = False
+) -> Any:
+    """Run one command of the CLI to its end; gives the CompletedProcess with text output. A new session has no terminal."""
     return subprocess.run(  # noqa: S603 - our own program, arguments of our own
         [sys.executable, "-m", "vivesphere", *arguments],
         env=_environment(data_dir, environ or {}, from_sources=True),
@@ -119,6 +121,7 @@ def run_cli(data_dir: Path, *arguments: str, stdin: str = "", environ: Mapping[s
         text=True,
         timeout=START_DEADLINE,
         check=False,
+        start_new_session=new_session,
     )
 
 

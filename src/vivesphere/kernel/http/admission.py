@@ -15,6 +15,7 @@ from vivesphere.kernel.cause import DEFAULT_PROJECT, Cause, acting_under
 from vivesphere.kernel.errors import NotSignedIn, PermissionMissing, Refusal
 from vivesphere.kernel.http.authentication import (
     SESSION_KEY,
+    SIGN_IN_FIRST,
     Authenticator,
     Public,
     Requirement,
@@ -134,5 +135,5 @@ class Admission(ASGIMiddleware):
 def _token(scope: Scope) -> str:
     token = token_in(scope["headers"], offered_protocols(scope))
     if token is None:
-        raise NotSignedIn("Sign in first: send the header 'Authorization: Bearer <access token>'.")
+        raise NotSignedIn(SIGN_IN_FIRST)
     return token

@@ -65,13 +65,14 @@ def requires(permission: str) -> Requirement:
 
 signed_in = Requirement("")
 public = Public()
+SIGN_IN_FIRST = "Sign in first: send the header 'Authorization: Bearer <access token>'."
 
 
 def session_of(connection: Connection) -> Session:
     """The session of the running request or WebSocket. Raises NotSignedIn on a public route without one."""
     session: Session | None = connection.scope["state"].get(SESSION_KEY)
     if session is None:
-        raise NotSignedIn("Sign in first: send the header 'Authorization: Bearer <access token>'.")
+        raise NotSignedIn(SIGN_IN_FIRST)
     return session
 
 

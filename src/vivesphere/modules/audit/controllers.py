@@ -20,7 +20,6 @@ Correlation = Annotated[str | None, QueryParameter(max_length=64, description="O
 
 class AuditController(Controller):
     path = "/api/v1/audit/entries"
-    tags = ("audit",)
 
     @get(guards=[requires("audit.entry.read")])
     async def list_entries(
@@ -32,7 +31,6 @@ class AuditController(Controller):
 
 class EventController(Controller):
     path = "/api/v1/events"
-    tags = ("audit",)
 
     @get(guards=[requires("audit.event.read")])
     async def list_events(

@@ -14,7 +14,6 @@ Asked = Request[Any, Any, Any]
 
 class AuthController(Controller):
     path = "/api/v1/auth"
-    tags = ("auth",)
 
     @get("/status", guards=[public], sync_to_thread=False)
     def status(self, auth: AuthService) -> Status:
@@ -49,7 +48,6 @@ class AuthController(Controller):
 
 class ProjectController(Controller):
     path = "/api/v1/projects"
-    tags = ("auth",)
 
     @get(guards=[requires("auth.project.read")])
     async def list_projects(

@@ -20,7 +20,6 @@ AccountId = Annotated[str | None, Parameter(max_length=36, description="Only thi
 
 class BotController(Controller):
     path = "/api/v1/bots"
-    tags = ("bots",)
 
     @get(guards=[requires("bots.bot.read")])
     async def list_bots(self, bots: BotService, limit: PageLimit = DEFAULT_LIMIT, cursor: PageCursor = None) -> Page[Bot]:
@@ -99,7 +98,6 @@ class BotController(Controller):
 
 class PlatformController(Controller):
     path = "/api/v1/platforms"
-    tags = ("bots",)
 
     @get(guards=[requires("bots.bot.read")])
     async def list_platforms(self, bots: BotService) -> Page[PlatformInfo]:

@@ -1,1 +1,1 @@
-"""Data: shows which tables there are, whose they are, and what is in them."""
+"""Data: shows which tables there are, whose they are, and their columns."""

@@ -10,11 +10,10 @@ from vivesphere.modules.data.service import TableService
 
 class TableController(Controller):
     path = "/api/v1/data/tables"
-    tags = ["Data"]  # noqa: RUF012 - Litestar's documented spelling
-    guards = [requires("data.table.read")]  # noqa: RUF012 - the same
 
-    @get(summary="List tables with owner, access level and columns", sync_to_thread=False)
+    @get(guards=[requires("data.table.read")], sync_to_thread=False)
     def list_tables(
         self, tables: TableService, limit: PageLimit = DEFAULT_LIMIT, cursor: PageCursor = None
     ) -> Page[TableDescription]:
+        """Every table with its owner, access level and columns."""
         return tables.list_tables(cursor, limit)

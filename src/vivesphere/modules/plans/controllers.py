@@ -23,7 +23,6 @@ DEFINITION = "/definition"
 
 class PlanController(Controller):
     path = "/api/v1/plans"
-    tags = ("plans",)
 
     @get(guards=[requires("plans.plan.read")])
     async def list_plans(
@@ -63,7 +62,6 @@ class PlanController(Controller):
 
 class RunController(Controller):
     path = "/api/v1/runs"
-    tags = ("plans",)
 
     @get("/{run_id:str}", guards=[requires("plans.run.read")])
     async def get_run(self, plans: PlanService, run_id: str) -> RunView:

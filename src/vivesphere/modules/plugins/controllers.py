@@ -15,22 +15,25 @@ PluginId = Annotated[str, Parameter(max_length=100, description="The plugin's id
 
 class PluginController(Controller):
     path = "/api/v1/plugins"
-    tags = ["Plugins"]  # noqa: RUF012 - Litestar's documented spelling
 
-    @get(summary="List plugins", guards=[requires("plugins.plugin.read")])
+    @get(guards=[requires("plugins.plugin.read")])
     async def list_plugins(
         self, plugins: PluginService, limit: PageLimit = DEFAULT_LIMIT, cursor: PageCursor = None
     ) -> Page[Plugin]:
+        """Every plugin there is, enabled or not."""
         return plugins.list_plugins(cursor, limit)
 
-    @get("/{plugin_id:str}", summary="Describe a plugin", guards=[requires("plugins.plugin.read")])
+    @get("/{plugin_id:str}", guards=[requires("plugins.plugin.read")])
     async def describe_plugin(self, plugins: PluginService, plugin_id: PluginId) -> Plugin:
+        """One plugin, with its commands and tools while it is enabled."""
         return plugins.describe(plugin_id)
 
-    @post("/{plugin_id:str}/enable", summary="Enable a plugin", status_code=200, guards=[requires("plugins.plugin.write")])
+    @post("/{plugin_id:str}/enable", status_code=200, guards=[requires("plugins.plugin.write")])
     async def enable_plugin(self, plugins: PluginService, plugin_id: PluginId) -> Plugin:
+        """Enable a plugin, from now on and after every start."""
         return await plugins.enable(plugin_id)
 
-    @post("/{plugin_id:str}/disable", summary="Disable a plugin", status_code=200, guards=[requires("plugins.plugin.write")])
+    @post("/{plugin_id:str}/disable", status_code=200, guards=[requires("plugins.plugin.write")])
     async def disable_plugin(self, plugins: PluginService, plugin_id: PluginId) -> Plugin:
+        """Disable a plugin. `detail` says what it left behind, if anything."""
         return await plugins.disable(plugin_id)

@@ -10,11 +10,10 @@ from vivesphere.modules.secrets.service import SecretService
 
 class SecretController(Controller):
     path = "/api/v1/secrets"
-    tags = ["Secrets"]  # noqa: RUF012 - Litestar's documented spelling
-    guards = [requires("secrets.secret.read")]  # noqa: RUF012 - the same
 
-    @get(summary="List secrets, without their values")
+    @get(guards=[requires("secrets.secret.read")])
     async def list_secrets(
         self, secrets: SecretService, limit: PageLimit = DEFAULT_LIMIT, cursor: PageCursor = None
     ) -> Page[Secret]:
+        """Every secret of the project, oldest first, without its value."""
         return await secrets.list_secrets(cursor, limit)

@@ -9,9 +9,8 @@ from vivesphere.kernel.settings import SettingDescription, Settings
 
 class SettingController(Controller):
     path = "/api/v1/config/settings"
-    tags = ["Settings"]  # noqa: RUF012 - Litestar's documented spelling
-    guards = [requires("settings.setting.read")]  # noqa: RUF012 - the same
 
-    @get(summary="List all settings with value, source and description", sync_to_thread=False)
+    @get(guards=[requires("settings.setting.read")], sync_to_thread=False)
     def list_settings(self, settings: Settings) -> Page[SettingDescription]:
+        """Every setting with its value, its description, and where the value comes from."""
         return Page(items=list(settings.described()))

@@ -22,20 +22,22 @@ Name = Annotated[str, Parameter(max_length=100, description="The tool's name, su
 
 class ToolController(Controller):
     path = "/api/v1/tools"
-    tags = ["Tools"]  # noqa: RUF012 - Litestar's documented spelling
 
-    @get(summary="List or search tools", guards=[requires("tools.tool.read")])
+    @get(guards=[requires("tools.tool.read")])
     async def list_tools(
         self, tools: ToolService, words: Query = "", limit: PageLimit = DEFAULT_LIMIT, cursor: PageCursor = None
     ) -> Page[ToolDeclaration]:
+        """Every tool, or those that have all words of the query."""
         return tools.list_tools(words, cursor, limit)
 
-    @get("/{name:str}", summary="Describe a tool", guards=[requires("tools.tool.read")])
+    @get("/{name:str}", guards=[requires("tools.tool.read")])
     async def describe_tool(self, tools: ToolService, name: Name) -> ToolDeclaration:
+        """One tool, with the schema of its arguments."""
         return tools.describe(name)
 
-    @post("/{name:str}/run", summary="Run a tool", status_code=200, guards=[requires("tools.tool.run")])
+    @post("/{name:str}/run", status_code=200, guards=[requires("tools.tool.run")])
     async def run_tool(self, tools: ToolService, name: Name, data: RunInput) -> RunOutput:
+        """Run a tool. That it failed is an answer, too; that it was refused is a problem."""
         reply = await tools.run(RunTool(tool=name, arguments=data.arguments, dry_run=data.dry_run))
         if isinstance(reply, ToolResult):
             return RunOutput(status="ok", result=reply.result, detail="", duration_ms=reply.duration_ms, dry_run=reply.dry_run)
@@ -43,10 +45,11 @@ class ToolController(Controller):
             raise _refusal(reply)
         return RunOutput(status="failed", result=None, detail=reply.detail, duration_ms=reply.duration_ms, dry_run=data.dry_run)
 
-    @get("/{name:str}/executions", summary="List a tool's runs, newest first", guards=[requires("tools.execution.read")])
+    @get("/{name:str}/executions", guards=[requires("tools.execution.read")])
     async def list_executions(
         self, tools: ToolService, name: Name, limit: PageLimit = DEFAULT_LIMIT, cursor: PageCursor = None
     ) -> Page[Execution]:
+        """The tool's runs, newest first."""
         return await tools.executions(name, cursor, limit)
 
 

@@ -11,7 +11,6 @@ from vivesphere.modules.triggers.service import TriggerService
 
 class TriggerController(Controller):
     path = "/api/v1/triggers"
-    tags = ("triggers",)
 
     @get(guards=[requires("triggers.trigger.read")])
     async def list_triggers(

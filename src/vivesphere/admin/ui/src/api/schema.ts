@@ -12,7 +12,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List all settings with value, source and description
+         * Every setting with its value, its description, and where the value comes from
          * @description Needs the permission `settings.setting.read`.
          */
         get: operations["ApiV1ConfigSettingsListSettings"];
@@ -211,7 +211,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List secrets, without their values
+         * Every secret of the project, oldest first, without its value
          * @description Needs the permission `secrets.secret.read`.
          */
         get: operations["ApiV1SecretsListSecrets"];
@@ -231,7 +231,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List tables with owner, access level and columns
+         * Every table with its owner, access level and columns
          * @description Needs the permission `data.table.read`.
          */
         get: operations["ApiV1DataTablesListTables"];
@@ -251,7 +251,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Describe a tool
+         * One tool, with the schema of its arguments
          * @description Needs the permission `tools.tool.read`.
          */
         get: operations["ApiV1ToolsNameDescribeTool"];
@@ -271,7 +271,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List a tool's runs, newest first
+         * The tool's runs, newest first
          * @description Needs the permission `tools.execution.read`.
          */
         get: operations["ApiV1ToolsNameExecutionsListExecutions"];
@@ -291,7 +291,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List or search tools
+         * Every tool, or those that have all words of the query
          * @description Needs the permission `tools.tool.read`.
          */
         get: operations["ApiV1ToolsListTools"];
@@ -314,7 +314,9 @@ export interface paths {
         put?: never;
         /**
          * Run a tool
-         * @description Needs the permission `tools.tool.run`.
+         * @description That it failed is an answer, too; that it was refused is a problem.
+         *
+         *     Needs the permission `tools.tool.run`.
          */
         post: operations["ApiV1ToolsNameRunRunTool"];
         delete?: never;
@@ -331,7 +333,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Describe a plugin
+         * One plugin, with its commands and tools while it is enabled
          * @description Needs the permission `plugins.plugin.read`.
          */
         get: operations["ApiV1PluginsPluginIdDescribePlugin"];
@@ -354,7 +356,9 @@ export interface paths {
         put?: never;
         /**
          * Disable a plugin
-         * @description Needs the permission `plugins.plugin.write`.
+         * @description `detail` says what it left behind, if anything.
+         *
+         *     Needs the permission `plugins.plugin.write`.
          */
         post: operations["ApiV1PluginsPluginIdDisableDisablePlugin"];
         delete?: never;
@@ -373,7 +377,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Enable a plugin
+         * Enable a plugin, from now on and after every start
          * @description Needs the permission `plugins.plugin.write`.
          */
         post: operations["ApiV1PluginsPluginIdEnableEnablePlugin"];
@@ -391,7 +395,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List plugins
+         * Every plugin there is, enabled or not
          * @description Needs the permission `plugins.plugin.read`.
          */
         get: operations["ApiV1PluginsListPlugins"];

@@ -16,20 +16,21 @@ from vivesphere.kernel import principals
 from vivesphere.kernel.bus.messages import Envelope
 from vivesphere.kernel.cause import Cause, acting_under
 from vivesphere.kernel.db.models import Effect
-from vivesphere.kernel.effects import Effects, EffectSettings
+from vivesphere.kernel.effects import Effects, EffectsSettings
 from vivesphere.kernel.outbound import Outbound
 from vivesphere.kernel.permissions import PermissionSnapshot
 from vivesphere.kernel.principals import Principal
+from vivesphere.modules.auth.roles import CHAT
 from vivesphere.modules.tools.builtin.catalog import BUILTIN
 from vivesphere.modules.tools.builtin.context import BuiltinContext
 from vivesphere.modules.tools.execution_log import ExecutionLog
 from vivesphere.modules.tools.handlers import ToolHandlers
-from vivesphere.modules.tools.models import ToolExecution
+from vivesphere.modules.tools.models import ExecutionRow
 from vivesphere.modules.tools.rates import Rates
 from vivesphere.modules.tools.registry import Registry
 from vivesphere.modules.tools.schemas import Execution
 from vivesphere.modules.tools.service import ToolService
-from vivesphere.modules.tools.settings import ToolSettings
+from vivesphere.modules.tools.settings import ToolsSettings
 from vivesphere.sdk import Tool
 
 ADA = principals.user("ada")
@@ -73,12 +74,12 @@ class ToolWorld:
 
 
 @asynccontextmanager
-async def tools_in(tmp_path: Path, *extra: Tool, settings: ToolSettings | None = None) -> AsyncIterator[ToolWorld]:
+async def tools_in(tmp_path: Path, *extra: Tool, settings: ToolsSettings | None = None) -> AsyncIterator[ToolWorld]:
     """The builtin tools, and `extra` ones. `ada` may do everything, `vic` nothing."""
-    settings = settings or ToolSettings()
-    async with BusForTests() as bus, open_database(tmp_path, models=(ToolExecution, Effect), clock=bus.clock) as database:
-        bus.permissions.install(PermissionSnapshot(grants={ADA: {"*": frozenset({">"})}}))
-        outbound = Outbound(EffectSettings(allow_private_addresses=True))
+    settings = settings or ToolsSettings()
+    async with BusForTests() as bus, open_database(tmp_path, models=(ExecutionRow, Effect), clock=bus.clock) as database:
+        bus.permissions.install(PermissionSnapshot(grants={ADA: {"*": frozenset({">"})}}, members=CHAT))
+        outbound = Outbound(EffectsSettings(allow_private_addresses=True))
         effects = Effects(
             db=database.handle(principals.SYSTEM),
             permissions=bus.permissions,

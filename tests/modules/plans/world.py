@@ -44,10 +44,10 @@ from vivesphere.kernel.services import ServiceRegistry
 from vivesphere.kernel.settings import Settings
 from vivesphere.kernel.startup import begin, wire
 from vivesphere.kernel.telemetry import Metrics
-from vivesphere.modules.plans.models import Plan, PlanVersion, Run, RunStep
+from vivesphere.modules.plans.models import PlanRow, PlanVersionRow, RunRow, RunStepRow
 from vivesphere.modules.plans.module import build
 
-MODELS: tuple[type[Model], ...] = (Plan, PlanVersion, Run, RunStep)
+MODELS: tuple[type[Model], ...] = (PlanRow, PlanVersionRow, RunRow, RunStepRow)
 PATIENCE = 10.0
 
 ToolReply = ToolResult | ToolRefused | ToolFailed

@@ -29,7 +29,7 @@ from vivesphere.kernel.bus.errors import NotPermitted, RequestTimeout
 from vivesphere.kernel.cause import HOP_LIMIT, Cause, Mode, acting_under, current_cause
 from vivesphere.kernel.effects import EffectUnknown
 from vivesphere.modules.tools.errors import ToolNotFound
-from vivesphere.modules.tools.settings import ToolSettings
+from vivesphere.modules.tools.settings import ToolsSettings
 from vivesphere.sdk import PluginError, tool
 from vivesphere.sdk.acts import next_key
 
@@ -81,7 +81,7 @@ async def test_who_lacks_the_permission_is_refused(world: ToolWorld) -> None:
 
 
 async def test_each_actor_has_a_rate_of_its_own(tmp_path: Path) -> None:
-    async with tools_in(tmp_path, settings=ToolSettings(rate=1, burst=2, chat_rate=0.5, chat_burst=1)) as world:
+    async with tools_in(tmp_path, settings=ToolsSettings(rate=1, burst=2, chat_rate=0.5, chat_burst=1)) as world:
         members = [principals.member("a", name) for name in ("one", "two")]
         for actor, burst, wait in ((ADA, 2, 1.0), (members[0], 1, 2.0), (members[1], 1, 2.0)):
             for _ in range(burst):
@@ -96,7 +96,7 @@ async def test_each_actor_has_a_rate_of_its_own(tmp_path: Path) -> None:
 
 async def test_an_invented_actor_costs_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vivesphere.modules.tools.rates.MOST_BUCKETS", 2)
-    async with tools_in(tmp_path, settings=ToolSettings(chat_rate=1, chat_burst=1)) as world:
+    async with tools_in(tmp_path, settings=ToolsSettings(chat_rate=1, chat_burst=1)) as world:
         for name in "abc":
             assert isinstance(await world.run("random.make_uuid", actor=principals.member("a", name)), ToolResult)
         assert len(world.service._rates._buckets) == 2
@@ -164,7 +164,7 @@ async def test_a_run_whose_asker_goes_away_is_cancelled_and_logged(tmp_path: Pat
 
 
 async def test_a_result_has_a_size(tmp_path: Path) -> None:
-    async with tools_in(tmp_path, settings=ToolSettings(max_result=1024)) as world:
+    async with tools_in(tmp_path, settings=ToolsSettings(max_result=1024)) as world:
         reply = await world.run("text.change_case", {"text": "a" * 2000, "case": "upper"})
         assert reply == ToolFailed(reason="error", detail="The result is larger than 1024 bytes.", duration_ms=0.0)
 

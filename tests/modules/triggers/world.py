@@ -29,7 +29,7 @@ from vivesphere.kernel.cause import Cause, cause_for
 from vivesphere.kernel.db.handle import Database, DatabaseHandle
 from vivesphere.kernel.permissions import PermissionSnapshot
 from vivesphere.kernel.principals import SYSTEM
-from vivesphere.modules.triggers.models import Trigger, TriggerFiring
+from vivesphere.modules.triggers.models import FiringRow, TriggerRow
 from vivesphere.modules.triggers.module import build
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -150,7 +150,7 @@ async def world_in(directory: Path) -> AsyncIterator[World]:
             principals.user("vic"): {"*": frozenset({"triggers.trigger.read"})},
         }
         bus.permissions.install(PermissionSnapshot(grants=held))
-        async with open_database(directory, models=(Trigger, TriggerFiring), clock=bus.clock) as database:
+        async with open_database(directory, models=(TriggerRow, FiringRow), clock=bus.clock) as database:
             database.hooks.check = lambda principal, event: bus.bus.check(principal, type(event))
             database.hooks.dispatch = bus.bus.dispatch
             world = World(directory, bus, database)

@@ -21,7 +21,7 @@ class ChangePassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: str
 
 
-class OperatorDesk:
+class OperatorHandlers:
     def __init__(self, auth: AuthService) -> None:
         self._auth = auth
 

@@ -4,7 +4,7 @@ from vivesphere.contracts.auth import LoginFailed, LoginSucceeded, PasswordChang
 from vivesphere.kernel.errors import Refusal, StartError
 from vivesphere.kernel.module import Job, Module, ModuleContext, OperatorCommand
 from vivesphere.modules.auth.controllers import AuthController, ProjectController
-from vivesphere.modules.auth.handlers import OperatorDesk
+from vivesphere.modules.auth.handlers import OperatorHandlers
 from vivesphere.modules.auth.keyring import Keyring
 from vivesphere.modules.auth.service import AuthService
 from vivesphere.modules.auth.settings import AuthSettings
@@ -14,7 +14,7 @@ def build(context: ModuleContext) -> Module:
     settings = context.settings.section("auth", AuthSettings)
     keyring = Keyring(context.db, context.vault, context.principal, context.log)
     auth = AuthService(context.db, context.permissions, context.clock, settings, keyring)
-    desk = OperatorDesk(auth)
+    operator = OperatorHandlers(auth)
 
     async def start() -> None:
         try:
@@ -28,9 +28,9 @@ def build(context: ModuleContext) -> Module:
         routes=(AuthController, ProjectController),
         provides={"auth": auth},
         operator_commands=(
-            OperatorCommand("auth.setup_link", desk.setup_link),
-            OperatorCommand("auth.user.add", desk.add_user),
-            OperatorCommand("auth.user.passwd", desk.change_password),
+            OperatorCommand("auth.setup_link", operator.setup_link),
+            OperatorCommand("auth.user.add", operator.add_user),
+            OperatorCommand("auth.user.passwd", operator.change_password),
         ),
         jobs=(Job("prune", auth.prune),),
         start=start,

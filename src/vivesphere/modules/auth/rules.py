@@ -17,10 +17,9 @@ USED_UP_FOR = timedelta(days=1)
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """What became of a refresh token: `granted`, or `reused` (its whole family is revoked), or neither: unknown or over."""
+    """What became of a refresh token. Without `sign_in` it is unknown or over; `reused`: its whole family is revoked."""
 
     sign_in: SignIn | None = None
-    granted: bool = False
     reused: bool = False
 
 
@@ -86,7 +85,7 @@ def rotate(tx: Unit, old: str, new: str, lasts: timedelta) -> Rotation:
     repository.use_token(tx, old, now)
     repository.insert_token(tx, new, sign_in.session_id, now)
     repository.extend_session(tx, sign_in.session_id, now + lasts)
-    return Rotation(sign_in, granted=True)
+    return Rotation(sign_in)
 
 
 def end_sessions(tx: Unit, user_id: str, session_id: str, digest: str) -> set[str]:

@@ -49,7 +49,7 @@ def build(context: ModuleContext) -> Module:
         await accounts.stop_all()
 
     return Module(
-        name="bots",
+        name=context.name,
         responders={CreateBot: handlers.create_bot, AddAccount: handlers.add_account, SendMessage: handlers.send_message},
         listeners=(
             Listener(MessageReceived, conversation.hear),

@@ -10,7 +10,7 @@ from vivesphere.kernel.db.schema import Model
 from vivesphere.kernel.db.types import Id, Json
 
 
-class Plan(Model):
+class PlanRow(Model):
     """`version` is the newest one; a run keeps the version it began with."""
 
     __tablename__ = "plans"
@@ -25,7 +25,7 @@ class Plan(Model):
     __table_args__ = (sa.Index("ix_plans_project_id", "project", "id"),)
 
 
-class PlanVersion(Model):
+class PlanVersionRow(Model):
     """One definition as it was saved; it never changes."""
 
     __tablename__ = "plan_versions"
@@ -37,7 +37,7 @@ class PlanVersion(Model):
     created_at: Mapped[datetime]
 
 
-class Run(Model):
+class RunRow(Model):
     """One execution, with the cause it acts under: whose authority, from which chain, how many hops along."""
 
     __tablename__ = "runs"
@@ -66,7 +66,7 @@ class Run(Model):
     )
 
 
-class RunStep(Model):
+class RunStepRow(Model):
     """The journal. A step has a row once something was decided about it: what it will do is here before it is done."""
 
     __tablename__ = "run_steps"

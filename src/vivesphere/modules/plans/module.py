@@ -35,7 +35,7 @@ def build(context: ModuleContext) -> Module:
     handlers = PlanHandlers(plans)
 
     return Module(
-        name="plans",
+        name=context.name,
         responders={CreatePlan: handlers.create, DescribePlan: handlers.describe, StartRun: handlers.start},
         publishes=(
             PlanCreated,

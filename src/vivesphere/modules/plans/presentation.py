@@ -3,7 +3,7 @@
 import msgspec
 
 from vivesphere.modules.plans.engine.definition import Step, read
-from vivesphere.modules.plans.engine.journal import ACTIVE, RunRecord, RunState, StepRow
+from vivesphere.modules.plans.engine.journal import ACTIVE, RunRecord, RunState, StepRecord
 from vivesphere.modules.plans.schemas import RunSummary, RunView, StepView
 
 
@@ -18,7 +18,7 @@ def run(state: RunState) -> RunView:
     return RunView(**msgspec.structs.asdict(summary(state.run)), steps=steps)
 
 
-def _step(step: Step, row: StepRow | None, goes_on: bool) -> StepView:
+def _step(step: Step, row: StepRecord | None, goes_on: bool) -> StepView:
     if row is None:
         return StepView(id=step.id, kind=step.kind, status="pending" if goes_on else "skipped")
     return StepView(

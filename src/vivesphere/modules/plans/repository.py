@@ -8,18 +8,18 @@ import msgspec
 import sqlalchemy as sa
 
 from vivesphere.kernel.db.handle import Unit
-from vivesphere.kernel.db.schema import Model
-from vivesphere.modules.plans.engine.journal import ACTIVE, RunRecord, RunStatus, StepRow, StepStatus
-from vivesphere.modules.plans.models import Plan, PlanVersion, Run, RunStep
+from vivesphere.kernel.db.schema import table_of
+from vivesphere.modules.plans.engine.journal import ACTIVE, RunRecord, RunStatus, StepRecord, StepStatus
+from vivesphere.modules.plans.models import PlanRow, PlanVersionRow, RunRow, RunStepRow
 from vivesphere.modules.plans.schemas import PlanView
 
-plans = Model.metadata.tables[Plan.__tablename__]
-versions = Model.metadata.tables[PlanVersion.__tablename__]
-runs = Model.metadata.tables[Run.__tablename__]
-steps = Model.metadata.tables[RunStep.__tablename__]
+plans = table_of(PlanRow)
+versions = table_of(PlanVersionRow)
+runs = table_of(RunRow)
+steps = table_of(RunStepRow)
 
 _RUN = [runs.c[field] for field in RunRecord.__struct_fields__]
-_STEP = [steps.c[field] for field in StepRow.__struct_fields__]
+_STEP = [steps.c[field] for field in StepRecord.__struct_fields__]
 
 _PLANS = sa.select(plans, versions.c.definition).join(
     versions, (versions.c.plan_id == plans.c.id) & (versions.c.version == plans.c.version)
@@ -49,9 +49,6 @@ _STEPS = sa.select(*_STEP).where(steps.c.run_id == sa.bindparam("run")).order_by
 _INSERT_STEP = sa.insert(steps)
 _UPDATE_STEP = sa.update(steps).where(steps.c.run_id == sa.bindparam("run"), steps.c.step_id == sa.bindparam("step"))
 _CLOSE_STEPS = sa.update(steps).where(steps.c.run_id == sa.bindparam("run"), steps.c.status == sa.bindparam("was"))
-
-LAST = "~"
-"""Sorts after every id: the cursor of the first page."""
 
 
 def insert_plan(tx: Unit, plan: PlanView, author: str) -> None:
@@ -121,16 +118,16 @@ def update_run(tx: Unit, run_id: str, status: RunStatus, detail: str, finished_a
     tx.execute(_UPDATE_RUN, {"run": run_id, "status": status, "detail": detail, "finished_at": finished_at})
 
 
-def steps_of(tx: Unit, run_id: str) -> dict[str, StepRow]:
-    return {row.step_id: StepRow(**row._mapping) for row in tx.execute(_STEPS, {"run": run_id})}
+def steps_of(tx: Unit, run_id: str) -> dict[str, StepRecord]:
+    return {row.step_id: StepRecord(**row._mapping) for row in tx.execute(_STEPS, {"run": run_id})}
 
 
-def insert_steps(tx: Unit, run_id: str, rows: Iterable[StepRow]) -> None:
+def insert_steps(tx: Unit, run_id: str, rows: Iterable[StepRecord]) -> None:
     for row in rows:
         tx.execute(_INSERT_STEP, {"run_id": run_id, **msgspec.structs.asdict(row)})
 
 
-def update_steps(tx: Unit, run_id: str, rows: Iterable[StepRow]) -> None:
+def update_steps(tx: Unit, run_id: str, rows: Iterable[StepRecord]) -> None:
     """What an attempt leads to. Arguments change with a new attempt only, so a finished step's are not written again."""
     for row in rows:
         values = msgspec.structs.asdict(row)

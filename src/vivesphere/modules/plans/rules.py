@@ -6,8 +6,9 @@ import msgspec
 
 from vivesphere.contracts.plans import PlanCreated, RunCancelled, RunFailed, RunStarted, StepCompleted
 from vivesphere.kernel.db.handle import Unit
+from vivesphere.kernel.ids import AFTER_EVERY_ID
 from vivesphere.modules.plans import repository
-from vivesphere.modules.plans.engine.journal import ACTIVE, RunRecord, RunState, StepRow, Transition
+from vivesphere.modules.plans.engine.journal import ACTIVE, RunRecord, RunState, StepRecord, Transition
 from vivesphere.modules.plans.errors import KeyReused, PlanUnknown, RunOver, RunUnknown, StepDecided, StepUnknown
 from vivesphere.modules.plans.schemas import PlanView
 
@@ -53,7 +54,7 @@ def find_plan(tx: Unit, plan_id: str) -> PlanView:
 
 
 def list_plans(tx: Unit, before: str | None, limit: int) -> list[PlanView]:
-    return repository.plan_page(tx, before or repository.LAST, limit)
+    return repository.plan_page(tx, before or AFTER_EVERY_ID, limit)
 
 
 def start_run(tx: Unit, run_id: str, plan_id: str, given: RunRequest) -> tuple[RunState, bool]:
@@ -116,7 +117,7 @@ def find_run(tx: Unit, run_id: str) -> RunState:
 
 def list_runs(tx: Unit, plan_id: str, before: str | None, limit: int) -> list[RunRecord]:
     find_plan(tx, plan_id)
-    return repository.run_page(tx, plan_id, before or repository.LAST, limit)
+    return repository.run_page(tx, plan_id, before or AFTER_EVERY_ID, limit)
 
 
 def cancel_run(tx: Unit, run_id: str) -> RunState:
@@ -132,7 +133,7 @@ def cancel_run(tx: Unit, run_id: str) -> RunState:
     return find_run(tx, run_id)
 
 
-def check_blocked(tx: Unit, run_id: str, step_id: str) -> tuple[RunRecord, StepRow]:
+def check_blocked(tx: Unit, run_id: str, step_id: str) -> tuple[RunRecord, StepRecord]:
     """The run and its step, if a person has to say what became of the step."""
     run = _run(tx, run_id)
     if (step := repository.steps_of(tx, run_id).get(step_id)) is None:
@@ -171,5 +172,5 @@ def _run(tx: Unit, run_id: str) -> RunRecord:
     return run
 
 
-def _put(tx: Unit, run_id: str, row: StepRow) -> None:
+def _put(tx: Unit, run_id: str, row: StepRecord) -> None:
     repository.update_steps(tx, run_id, (row,))

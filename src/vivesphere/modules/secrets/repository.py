@@ -6,6 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from vivesphere.kernel.db.handle import Unit
+from vivesphere.kernel.db.schema import table_of
 from vivesphere.kernel.principals import Principal
 from vivesphere.modules.secrets.models import SecretRow
 from vivesphere.modules.secrets.schemas import Secret
@@ -21,7 +22,7 @@ class SealedSecret(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bytes
 
 
-_secrets = SecretRow.metadata.tables[SecretRow.__tablename__]
+_secrets = table_of(SecretRow)
 
 _ID_BY_NAME = sa.select(_secrets.c.id).where(
     _secrets.c.project == sa.bindparam("project"),
@@ -62,7 +63,7 @@ def owned(tx: Unit, project: str, owner: Principal, secret_id: str) -> SealedSec
     return None if row is None else SealedSecret(**row._mapping)
 
 
-def anyone(tx: Unit) -> SealedSecret | None:
+def any_secret(tx: Unit) -> SealedSecret | None:
     """Some secret, whosever it is; None if there is none at all."""
     row = tx.execute(_ANY).one_or_none()
     return None if row is None else SealedSecret(**row._mapping)

@@ -26,8 +26,8 @@ def owned(tx: Unit, project: str, owner: Principal, secret_id: str) -> SealedSec
     return repository.owned(tx, project, owner, secret_id)
 
 
-def anyone(tx: Unit) -> SealedSecret | None:
-    return repository.anyone(tx)
+def any_secret(tx: Unit) -> SealedSecret | None:
+    return repository.any_secret(tx)
 
 
 def list_secrets(tx: Unit, after: str, limit: int) -> list[Secret]:

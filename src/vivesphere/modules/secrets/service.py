@@ -52,7 +52,7 @@ class SecretService:
     async def check_key(self) -> None:
         """StartError if the database's secrets were sealed with another master key, as when a database is put beside a new data
         directory. The vault itself cannot notice that."""
-        found = await self._db.read(rules.anyone)
+        found = await self._db.read(rules.any_secret)
         if found is not None and not self._vault.opens(found.sealed):
             raise StartError(
                 "The secrets in this database were sealed with another master key: put back master.key and vault.json from the "

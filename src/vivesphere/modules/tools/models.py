@@ -9,7 +9,7 @@ from vivesphere.kernel.db.schema import Model
 from vivesphere.kernel.db.types import Id, UtcTime
 
 
-class ToolExecution(Model):
+class ExecutionRow(Model):
     """One run that was asked for. No arguments and no result: either may hold what is nobody else's business."""
 
     __tablename__ = "tool_executions"

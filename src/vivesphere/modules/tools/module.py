@@ -11,11 +11,11 @@ from vivesphere.modules.tools.handlers import ToolHandlers
 from vivesphere.modules.tools.rates import Rates
 from vivesphere.modules.tools.registry import Registry
 from vivesphere.modules.tools.service import ToolService
-from vivesphere.modules.tools.settings import ToolSettings
+from vivesphere.modules.tools.settings import ToolsSettings
 
 
 def build(context: ModuleContext) -> Module:
-    settings = context.settings.section("tools", ToolSettings)
+    settings = context.settings.section("tools", ToolsSettings)
     executions = ExecutionLog(context.db, context.clock, settings.keep_executions_days)
     tools = ToolService(
         registry=Registry(BUILTIN, BuiltinContext(effects=context.effects, clock=context.clock)),

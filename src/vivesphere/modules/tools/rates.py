@@ -4,7 +4,7 @@ from vivesphere.kernel import principals
 from vivesphere.kernel.bus.limits import TokenBucket
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.principals import Principal
-from vivesphere.modules.tools.settings import ToolSettings
+from vivesphere.modules.tools.settings import ToolsSettings
 
 MOST_BUCKETS = 4096
 
@@ -12,7 +12,7 @@ MOST_BUCKETS = 4096
 class Rates:
     """A bucket for each actor, capped in number: whoever can invent actors (a chat's members) must not fill the memory."""
 
-    def __init__(self, settings: ToolSettings, clock: Clock) -> None:
+    def __init__(self, settings: ToolsSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._buckets: dict[Principal, TokenBucket] = {}

@@ -16,7 +16,6 @@ from vivesphere.sdk import Tool
 
 LONGEST_TIMEOUT = 600.0
 MOST_TOOLS_OF_A_PLUGIN = 200
-BUILTIN_SOURCE = "builtin"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _WORD = re.compile(r"[a-z0-9]+")

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.db.schema import table_of
-from vivesphere.modules.tools.models import ToolExecution
+from vivesphere.modules.tools.models import ExecutionRow
 from vivesphere.modules.tools.schemas import Execution
 
-_executions = table_of(ToolExecution)
+_executions = table_of(ExecutionRow)
 _COLUMNS = [_executions.c[field] for field in Execution.__struct_fields__]
 
 _INSERT = sa.insert(_executions)

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from vivesphere.kernel.db.handle import Unit
+from vivesphere.kernel.ids import AFTER_EVERY_ID
 from vivesphere.modules.tools import repository
 from vivesphere.modules.tools.schemas import Execution
-
-NEWEST = "~"
-"""Sorts after every id."""
 
 
 def record_executions(tx: Unit, executions: Sequence[Execution]) -> None:
@@ -21,4 +19,4 @@ def forget_executions(tx: Unit, older_than: timedelta) -> int:
 
 
 def executions_of(tx: Unit, project: str, tool: str, before: str | None, limit: int) -> list[Execution]:
-    return repository.executions_of(tx, project, tool, before or NEWEST, limit)
+    return repository.executions_of(tx, project, tool, before or AFTER_EVERY_ID, limit)

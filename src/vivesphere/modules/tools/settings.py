@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 
-class ToolSettings(msgspec.Struct, frozen=True, kw_only=True):
+class ToolsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of running tools. Those of users stop a loop that has gone wild, and let a plan run at full speed."""
 
     rate: Annotated[float, Meta(gt=0, description="Tools a second that one user, key, plan or plugin may run.")] = 20_000.0

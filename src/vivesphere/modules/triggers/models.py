@@ -10,7 +10,7 @@ from vivesphere.kernel.db.schema import Model
 from vivesphere.kernel.db.types import Id, Json
 
 
-class Trigger(Model):
+class TriggerRow(Model):
     """`actor` made it, and it acts with that authority. `next_fire_at` is null while it is paused."""
 
     __tablename__ = "triggers"
@@ -30,7 +30,7 @@ class Trigger(Model):
     __table_args__ = (sa.Index("ix_triggers_project_id", "project", "id"),)
 
 
-class TriggerFiring(Model):
+class FiringRow(Model):
     """The history. A firing is here, `pending`, before it acts; `idempotency_key` names the act across a crash."""
 
     __tablename__ = "trigger_firings"

@@ -21,7 +21,7 @@ def build(context: ModuleContext) -> Module:
     handlers = TriggerHandlers(triggers)
 
     return Module(
-        name="triggers",
+        name=context.name,
         responders={CreateTrigger: handlers.create},
         publishes=(TriggerCreated, TriggerFired),
         routes=(TriggerController,),

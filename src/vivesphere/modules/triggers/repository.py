@@ -8,15 +8,12 @@ import msgspec
 import sqlalchemy as sa
 
 from vivesphere.kernel.db.handle import Unit
-from vivesphere.kernel.db.schema import Model
-from vivesphere.modules.triggers.models import Trigger, TriggerFiring
+from vivesphere.kernel.db.schema import table_of
+from vivesphere.modules.triggers.models import FiringRow, TriggerRow
 from vivesphere.modules.triggers.records import Firing, FiringRecord, Result, TriggerRecord
 
-triggers = Model.metadata.tables[Trigger.__tablename__]
-firings = Model.metadata.tables[TriggerFiring.__tablename__]
-
-LAST = "~"
-"""Sorts after every id: the cursor of the first page."""
+triggers = table_of(TriggerRow)
+firings = table_of(FiringRow)
 
 _TRIGGERS = sa.select(triggers)
 _BY_ID = _TRIGGERS.where(triggers.c.id == sa.bindparam("trigger"), triggers.c.project == sa.bindparam("project"))

@@ -6,7 +6,7 @@ import msgspec
 
 from vivesphere.contracts.triggers import TriggerCreated, TriggerFired
 from vivesphere.kernel.db.handle import Unit
-from vivesphere.kernel.ids import new_id
+from vivesphere.kernel.ids import AFTER_EVERY_ID, new_id
 from vivesphere.modules.triggers import repository
 from vivesphere.modules.triggers.errors import TriggerUnknown
 from vivesphere.modules.triggers.records import Firing, FiringCause, FiringRecord, Result, TriggerRecord
@@ -44,12 +44,12 @@ def find(tx: Unit, trigger_id: str) -> TriggerRecord:
 
 
 def page(tx: Unit, before: str | None, limit: int) -> list[TriggerRecord]:
-    return repository.page(tx, before or repository.LAST, limit)
+    return repository.page(tx, before or AFTER_EVERY_ID, limit)
 
 
 def firings(tx: Unit, trigger_id: str, before: str | None, limit: int) -> list[FiringRecord]:
     find(tx, trigger_id)
-    return repository.firing_page(tx, trigger_id, before or repository.LAST, limit)
+    return repository.firing_page(tx, trigger_id, before or AFTER_EVERY_ID, limit)
 
 
 def pause(tx: Unit, trigger_id: str) -> TriggerRecord:

@@ -21,7 +21,7 @@ from vivesphere.kernel.principals import Principal
 from vivesphere.modules.plans.engine.acts import Acts, Done, Failed, Refused, Unknown
 from vivesphere.modules.plans.engine.definition import Definition, Step
 from vivesphere.modules.plans.engine.expressions import ExpressionFailed, as_text, render
-from vivesphere.modules.plans.engine.journal import RunState, RunStatus, StepRow, Transition
+from vivesphere.modules.plans.engine.journal import RunState, RunStatus, StepRecord, Transition
 from vivesphere.modules.plans.engine.validation import LONGEST_WAIT, moment
 
 Write = Callable[[Transition], Awaitable[None]]
@@ -53,7 +53,7 @@ class Executor:
         self._status: RunStatus = state.run.status
         self._rows = dict(state.steps)
         self._journaled = set(state.steps)
-        self._unwritten: dict[str, StepRow] = {}
+        self._unwritten: dict[str, StepRecord] = {}
         self._events: list[Event] = []
         self._results: dict[str, JSON] = {
             row.step_id: {"result": row.result} for row in state.steps.values() if row.status == "completed"
@@ -110,7 +110,7 @@ class Executor:
                 return step
         return None
 
-    def _begin(self, step: Step) -> StepRow:
+    def _begin(self, step: Step) -> StepRecord:
         """The step's next row: `running` with what it will do, `waiting`, `completed` (a wait that is over) or `failed`."""
         row = self._rows.get(step.id)
         if row is not None and row.status == "running":
@@ -120,17 +120,17 @@ class Executor:
             return self._put(self._wait(step, row))
         now = self._clock.now()
         attempt, started_at = (1, now) if row is None else (row.attempt + 1, row.started_at)
-        begun = StepRow(step_id=step.id, kind=step.kind, status="running", attempt=attempt, started_at=started_at)
+        begun = StepRecord(step_id=step.id, kind=step.kind, status="running", attempt=attempt, started_at=started_at)
         try:
             return self._put(msgspec.structs.replace(begun, arguments=self._arguments(step)))
         except ExpressionFailed as error:
             return self._put(msgspec.structs.replace(begun, status="failed", detail=str(error), finished_at=now))
 
-    def _wait(self, step: Step, row: StepRow | None) -> StepRow:
+    def _wait(self, step: Step, row: StepRecord | None) -> StepRecord:
         now = self._clock.now()
         if row is not None:
             return msgspec.structs.replace(row, status="completed", wake_at=None, finished_at=now)
-        begun = StepRow(step_id=step.id, kind=step.kind, status="waiting", started_at=now)
+        begun = StepRecord(step_id=step.id, kind=step.kind, status="waiting", started_at=now)
         if self._run.dry_run:
             return msgspec.structs.replace(begun, status="completed", detail="a dry run does not wait", finished_at=now)
         try:
@@ -158,7 +158,7 @@ class Executor:
             return {"tool": step.fields["tool"], "arguments": render(step.fields.get("arguments", {}), self._context)}
         return {key: as_text(render(value, self._context)) for key, value in step.fields.items()}
 
-    async def _act(self, step: Step, row: StepRow) -> StepRow:
+    async def _act(self, step: Step, row: StepRecord) -> StepRecord:
         assert isinstance(row.arguments, dict)  # noqa: S101 - a running row always has them, see _begin
         key = f"run:{self._run.id}:step:{step.id}:{row.attempt}"
         with acting_under(self._acting):
@@ -179,7 +179,7 @@ class Executor:
             case Failed(detail):
                 return msgspec.structs.replace(row, status="failed", detail=detail, finished_at=now)
 
-    async def _end_badly(self, row: StepRow) -> None:
+    async def _end_badly(self, row: StepRecord) -> None:
         told = {"run_id": self._run.id, "plan_id": self._run.plan_id, "step": row.step_id, "detail": row.detail}
         said = f"Step {row.step_id!r}: {row.detail}"
         if row.status == "unknown":
@@ -191,7 +191,7 @@ class Executor:
         self._events.append(RunFailed(**told))
         await self._journal("failed", said, self._clock.now())
 
-    def _put(self, row: StepRow) -> StepRow:
+    def _put(self, row: StepRecord) -> StepRecord:
         """Hold a row for the next unit of work."""
         self._rows[row.step_id] = row
         self._unwritten[row.step_id] = row

@@ -15,7 +15,7 @@ StepStatus = Literal["running", "waiting", "completed", "failed", "unknown", "sk
 ACTIVE: tuple[RunStatus, ...] = ("running", "waiting")
 
 
-class StepRow(msgspec.Struct, frozen=True, kw_only=True):
+class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One step as the journal has it. `attempt` counts from 1; `wake_at` is when a waiting step goes on."""
 
     step_id: str
@@ -72,15 +72,15 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
 
     run: RunRecord
     definition: Mapping[str, Any]
-    steps: Mapping[str, StepRow] = {}
+    steps: Mapping[str, StepRecord] = {}
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
     """What one unit of work writes: steps `begun`, which are new to the journal, and `changed`; `run_status` if it changes."""
 
     run_id: str
-    begun: tuple[StepRow, ...] = ()
-    changed: tuple[StepRow, ...] = ()
+    begun: tuple[StepRecord, ...] = ()
+    changed: tuple[StepRecord, ...] = ()
     run_status: RunStatus | None = None
     detail: str = ""
     finished_at: datetime | None = None

@@ -30,7 +30,7 @@ from vivesphere.kernel.data_directory import DataDirectory
 from vivesphere.kernel.db import installation, migrate
 from vivesphere.kernel.db.handle import Database, Unit
 from vivesphere.kernel.db.location import database_file
-from vivesphere.kernel.effects import Effects, EffectSettings
+from vivesphere.kernel.effects import Effects, EffectsSettings
 from vivesphere.kernel.http.openapi import openapi_document as http_document
 from vivesphere.kernel.http.server import HttpKernel, build_http
 from vivesphere.kernel.lifetime import Lifetime
@@ -149,7 +149,7 @@ class Application:
         await self.database.handle(principal).write(_emit, event)
 
     async def _open_effects(self) -> None:
-        outbound = Outbound(self.settings.section("effects", EffectSettings))
+        outbound = Outbound(self.settings.section("effects", EffectsSettings))
         self.effects = Effects(
             db=self.database.handle(SYSTEM), permissions=self.permissions, outbound=outbound, clock=self.clock, log=log
         )

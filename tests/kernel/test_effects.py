@@ -27,8 +27,8 @@ from vivesphere.kernel.effects import (
     EffectFailed,
     EffectRefused,
     Effects,
-    EffectSettings,
     EffectsHandle,
+    EffectsSettings,
     EffectUnknown,
     HttpRequest,
     NothingHappened,
@@ -49,7 +49,7 @@ def a_gate(db: DatabaseHandle, permissions: Permissions, *, allow_private: bool 
     return Effects(
         db=db,
         permissions=permissions,
-        outbound=Outbound(EffectSettings(allow_private_addresses=allow_private), resolve=loopback),
+        outbound=Outbound(EffectsSettings(allow_private_addresses=allow_private), resolve=loopback),
         clock=FakeClock(),
         log=structlog.get_logger(),
     )

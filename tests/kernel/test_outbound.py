@@ -14,9 +14,9 @@ from tests.kernel.http_peer import Asked, Peer, closed_port, http_peer, moved, o
 
 from vivesphere.kernel import outbound
 from vivesphere.kernel.effect_errors import EffectFailed, EffectRefused, NothingHappened
-from vivesphere.kernel.outbound import EffectSettings, ExchangeBroken, HttpRequest, HttpResponse, Outbound
+from vivesphere.kernel.outbound import EffectsSettings, ExchangeBroken, HttpRequest, HttpResponse, Outbound
 
-OPEN = EffectSettings(allow_private_addresses=True)
+OPEN = EffectsSettings(allow_private_addresses=True)
 OWN = {"traceparent": "00-x-y-01"}
 
 
@@ -82,7 +82,7 @@ def test_text_holds_no_half_of_a_character() -> None:
 
 
 async def test_a_private_address_is_refused_and_nothing_is_sent(peer: Peer) -> None:
-    client = Outbound(EffectSettings(), resolve=Names())
+    client = Outbound(EffectsSettings(), resolve=Names())
     with pytest.raises(EffectRefused, match=r"peer\.test is at 127\.0\.0\.1, .*effects\.allow_private_addresses"):
         await client.read(get(peer.url("/")), OWN)
     with pytest.raises(NothingHappened, match=r"127\.0\.0\.1"):
@@ -94,7 +94,7 @@ async def test_a_private_address_is_refused_and_nothing_is_sent(peer: Peer) -> N
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0"])
 async def test_the_many_ways_to_write_this_machine_are_all_refused(peer: Peer, host: str) -> None:
     """With the system's own resolver, which is what reads them."""
-    client = Outbound(EffectSettings())
+    client = Outbound(EffectsSettings())
     with pytest.raises((EffectRefused, EffectFailed)):
         await client.read(get(peer.url("/", host=host)), OWN)
     assert peer.connections == 0
@@ -102,7 +102,7 @@ async def test_the_many_ways_to_write_this_machine_are_all_refused(peer: Peer, h
 
 
 async def test_one_private_address_among_public_ones_spoils_the_name(peer: Peer) -> None:
-    client = Outbound(EffectSettings(), resolve=Names(peer_test=[["93.184.215.14", "127.0.0.1"]]))
+    client = Outbound(EffectsSettings(), resolve=Names(peer_test=[["93.184.215.14", "127.0.0.1"]]))
     with pytest.raises(EffectRefused, match=r"127\.0\.0\.1"):
         await client.read(get(peer.url("/")), OWN)
     await client.close()
@@ -113,7 +113,7 @@ async def test_a_name_that_answers_differently_the_second_time_gains_nothing(
 ) -> None:
     """DNS rebinding: public when judged, private afterwards. The name is asked once, and what was judged is what is used."""
     names = Names(peer_test=[["93.184.215.14"], ["127.0.0.1"]])
-    client = Outbound(EffectSettings(), resolve=names)
+    client = Outbound(EffectsSettings(), resolve=names)
     dialled: list[str] = []
 
     async def connect(self: object, host: str, *_: object) -> object:
@@ -139,7 +139,7 @@ async def test_the_next_address_is_tried_when_the_first_does_not_answer(peer: Pe
 
 async def test_a_redirect_to_a_private_address_is_refused() -> None:
     """The first name is let through by pretending that its address is public; the second is judged in earnest."""
-    client = Outbound(EffectSettings(), resolve=Names(outside_test=[["127.0.0.1"]], inside_test=[["10.0.0.1"]]))
+    client = Outbound(EffectsSettings(), resolve=Names(outside_test=[["127.0.0.1"]], inside_test=[["10.0.0.1"]]))
     async with http_peer() as peer:
         peer.answers["/"] = moved("http://inside.test/admin")
         with pytest.MonkeyPatch.context() as patch:

@@ -36,7 +36,7 @@ from vivesphere.kernel.db.errors import DatabaseError
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.kernel.effect_errors import EffectError, EffectFailed, EffectRefused, EffectUnknown, NothingHappened
 from vivesphere.kernel.ids import new_id
-from vivesphere.kernel.outbound import READ_METHODS, EffectSettings, HttpRequest, HttpResponse, Outbound, check
+from vivesphere.kernel.outbound import READ_METHODS, EffectsSettings, HttpRequest, HttpResponse, Outbound, check
 from vivesphere.kernel.permissions import Permissions
 from vivesphere.kernel.principals import Principal
 
@@ -44,10 +44,10 @@ __all__ = [
     "EffectError",
     "EffectFailed",
     "EffectRefused",
-    "EffectSettings",
     "EffectUnknown",
     "Effects",
     "EffectsHandle",
+    "EffectsSettings",
     "HttpRequest",
     "HttpResponse",
     "NothingHappened",

@@ -45,7 +45,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """All addresses of a host name, as text."""
 
 
-class EffectSettings(msgspec.Struct, frozen=True, kw_only=True):
+class EffectsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `effects`."""
 
     allow_private_addresses: Annotated[
@@ -109,7 +109,7 @@ async def resolve(host: str, port: int) -> Sequence[str]:
 class Outbound:
     """One pool of connections for the whole process. `trust` replaces the certificates that are trusted."""
 
-    def __init__(self, settings: EffectSettings, *, resolve: Resolve = resolve, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(self, settings: EffectsSettings, *, resolve: Resolve = resolve, trust: ssl.SSLContext | None = None) -> None:
         self._settings = settings
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=trust or httpx.create_ssl_context(trust_env=False),

@@ -25,7 +25,7 @@ from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import cause_for
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db.handle import Database
-from vivesphere.kernel.effects import Effects, EffectSettings
+from vivesphere.kernel.effects import Effects, EffectsSettings
 from vivesphere.kernel.errors import NotSignedIn
 from vivesphere.kernel.http.authentication import Session
 from vivesphere.kernel.http.server import HttpKernel, build_http
@@ -237,7 +237,7 @@ async def world_in(tmp_path: Path, clock: Clock | None = None, **environ: str) -
         bus.permissions.install(PermissionSnapshot(grants=dict.fromkeys(holders, everything), members=CHAT))
         database.hooks.check = lambda principal, event: bus.bus.check(principal, type(event))
         database.hooks.dispatch = bus.bus.dispatch
-        outbound = Outbound(EffectSettings())
+        outbound = Outbound(EffectsSettings())
         effects = Effects(
             db=database.handle(SYSTEM), permissions=bus.permissions, outbound=outbound, clock=clock, log=structlog.get_logger()
         )

@@ -19,7 +19,7 @@ from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.cause import Cause, acting_under
 from vivesphere.kernel.db.handle import Database
 from vivesphere.kernel.db.models import Effect, LoggedEvent
-from vivesphere.kernel.effects import Effects, EffectSettings
+from vivesphere.kernel.effects import Effects, EffectsSettings
 from vivesphere.kernel.lifetime import Lifetime
 from vivesphere.kernel.module import Handles
 from vivesphere.kernel.outbound import Outbound
@@ -128,7 +128,7 @@ async def plugins_in(tmp_path: Path) -> AsyncIterator[PluginWorld]:
     ):
         bus.permissions.install(PermissionSnapshot(members=CHAT))
         database.hooks.dispatch = bus.bus.dispatch
-        outbound = Outbound(EffectSettings(allow_private_addresses=True))
+        outbound = Outbound(EffectsSettings(allow_private_addresses=True))
         effects = Effects(
             db=database.handle(principals.SYSTEM),
             permissions=bus.permissions,

@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.http import http_for
 
 from vivesphere.kernel.module import ModuleContext
-from vivesphere.kernel.outbound import EffectSettings
+from vivesphere.kernel.outbound import EffectsSettings
 from vivesphere.kernel.settings import Settings
 from vivesphere.modules.settings.module import build
 
@@ -18,7 +18,7 @@ async def test_every_setting_is_listed_and_secrets_are_masked(tmp_path: Path) ->
     settings = Settings.load(
         {"VIVESPHERE_DATA_DIR": str(tmp_path), "VIVESPHERE_ADMIN_PASSWORD": PASSWORD, "VIVESPHERE_PORT": "9000"}
     )
-    settings.section("effects", EffectSettings)
+    settings.section("effects", EffectsSettings)
     parts: dict[str, Any] = dict.fromkeys(field.name for field in fields(ModuleContext))
     async with http_for(tmp_path, build(ModuleContext(**parts | {"name": "settings", "settings": settings}))) as http:
         answer = await http.client.get("/api/v1/config/settings", headers=http.ada)

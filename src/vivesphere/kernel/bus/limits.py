@@ -48,7 +48,7 @@ class TokenBucket:
 
 
 class Limits:
-    """One bucket for each publisher, capped in number: a plugin must not be able to fill the memory with buckets.."""
+    """One bucket for each publisher, capped in number: a plugin must not be able to fill the memory with buckets."""
 
     def __init__(self, settings: BusSettings, clock: Clock) -> None:
         self._settings = settings

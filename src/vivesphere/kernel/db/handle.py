@@ -21,7 +21,7 @@ from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.principals import SYSTEM, Principal
 from vivesphere.kernel.services import Health
 
-__all__ = ["Database", "DatabaseStatistics", "DatabaseHandle", "Unit"]
+__all__ = ["Database", "DatabaseHandle", "DatabaseStatistics", "Unit"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trustme
+import uvloop
 from tests.modules.bots.connectors.fake_irc import FakeConnection, FakeIrcServer
 from tests.support.clock import FakeClock, settle
 
@@ -176,6 +177,19 @@ async def test_a_closed_connection_may_be_tried_again() -> None:
             await run.ended()
         with pytest.raises(NotConnected):
             await run.connector.send("al", "hi")
+
+
+def test_a_server_that_resets_the_connection_is_no_failure_of_ours() -> None:
+    """Under uvloop, as the server runs: its transports do not take what is written after the end."""
+
+    async def reset() -> None:
+        async with running() as run:
+            run.peer.abort()
+            with pytest.raises((ConnectionLost, OSError)):
+                await run.ended()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(reset())
 
 
 async def test_a_login_that_never_ends_is_given_up() -> None:

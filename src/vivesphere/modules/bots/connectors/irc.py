@@ -86,8 +86,14 @@ class _Connection:
     async def flush(self) -> None:
         """Send what the protocol has to say; it is small, and not held by flood control."""
         for line in self.protocol.take():
-            self.writer.write(line)
+            self.write(line)
         await self.writer.drain()
+
+    def write(self, line: bytes) -> None:
+        # uvloop raises a RuntimeError at what is written after the end; asyncio's own transport only drops it.
+        if self.writer.transport.is_closing():
+            raise ConnectionResetError("the server has closed it")
+        self.writer.write(line)
 
 
 class IrcConnector:
@@ -139,7 +145,7 @@ class IrcConnector:
             if self._connection is not connection:
                 raise _cut_off(place)
             try:
-                connection.writer.write(line)
+                connection.write(line)
                 await connection.writer.drain()
             except OSError:
                 raise _cut_off(place + 1) from None
@@ -185,7 +191,7 @@ class IrcConnector:
                     await session.connected("; ".join(connection.troubles))
             case VersionAsked(answer):
                 if not connection.bucket.take():
-                    connection.writer.write(answer)
+                    connection.write(answer)
             case Heard():
                 await session.received(_incoming(event))
 

@@ -45,6 +45,14 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
+def test_what_the_server_keeps_is_for_its_user_alone(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    with serving(data):
+        assert {file.name: file.stat().st_mode & 0o077 for file in data.iterdir() if file.stat().st_mode & 0o077} == {}
+        assert (data / "vivesphere.db").exists()
+
+
 def copy_of(used: Path, to: Path) -> Path:
     to.mkdir(mode=0o700)
     for file in used.iterdir():

@@ -1,5 +1,11 @@
 """SQL that wants what is not its own. The engine refuses it, says whom it refused, and nothing leaks."""
 
+import resource
+import sqlite3
+import threading
+from contextlib import closing, suppress
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 from tests.kernel.db.world import (
@@ -274,6 +280,33 @@ async def test_strangers_are_stopped_and_ours_are_not(furnished: World, monkeypa
             await act(run_sql, "SELECT zeroblob(99999999)")
     assert await furnished.notes.read(run_sql, endless) == [(200000,)]
     assert await furnished.notes.write(run_sql, endless) == [(200000,)]
+
+
+async def test_a_stranger_cannot_take_the_servers_memory(furnished: World) -> None:
+    """Two hundred megabytes of different values, which SQLite has to remember to tell them apart."""
+    many = """
+        WITH RECURSIVE up(n, b) AS (SELECT 1, randomblob(1000000) UNION ALL SELECT n + 1, randomblob(1000000) FROM up LIMIT 200)
+        SELECT count(DISTINCT b) FROM up"""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for act in (furnished.quotes.read, furnished.quotes.write):
+        # On a slow disk its time may be over first, which is as good.
+        with suppress(StatementFailed):
+            await act(run_sql, many)
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert kibibytes < 100_000
+
+
+async def test_a_stranger_who_waited_for_a_lock_has_all_its_time(
+    furnished: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vivesphere.kernel.db.connection.GUEST_SECONDS", 0.3)
+    some = "WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < 2000) SELECT count(n) FROM up"
+    with closing(sqlite3.connect(tmp_path / "vivesphere.db", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.6, other.execute, ["ROLLBACK"])
+        timer.start()
+        assert await furnished.quotes.write(run_sql, some) == [(2000,)]
+        timer.join()
 
 
 async def test_a_new_policy_reaches_connections_that_are_open(furnished: World) -> None:

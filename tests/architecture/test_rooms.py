@@ -40,7 +40,6 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
     },
     "bots": {
         "accounts": "the accounts that run in this process: objects with connections, neither rows nor requests",
-        "backoff": "how long to wait before connecting again: a formula of the protocols, not of one use case",
         "chat": "the WebSockets of the web chat: an edge that stays open, unlike a controller's request",
         "connectors": "one file a platform, each knowing its protocol and nothing of bots",
         "lanes": "order within a conversation and progress beside it: concurrency, apart from what is done in it",

@@ -1,21 +1,18 @@
 """Ordered start and stop of the modules, and the checks that make a wiring mistake fail at boot instead of at midnight (I4)."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
 
+from vivesphere.kernel.backoff import Backoff
 from vivesphere.kernel.bus.messages import Request
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.module import Job, Module, ModuleContext
 from vivesphere.kernel.principals import Principal
 from vivesphere.kernel.services import Health
-
-FIRST_RESTART = 1.0
-LAST_RESTART = 60.0
 
 log = structlog.get_logger("vivesphere.startup")
 
@@ -52,8 +49,8 @@ async def end(module: Module, context: ModuleContext, deadline: float) -> None:
 
 
 async def keep_running(job: Job, clock: Clock) -> None:
-    """Run a job; if it raises, log it and begin again after 1 s, doubling to 60 s. A job that returns is done."""
-    pause = FIRST_RESTART
+    """Run a job; if it raises, log it and begin again after a second, doubling to a minute. A job that returns is done."""
+    backoff = Backoff()
     while True:
         began = clock.monotonic()
         try:
@@ -62,10 +59,7 @@ async def keep_running(job: Job, clock: Clock) -> None:
             log.exception("job_failed", job=job.name)
         else:
             return
-        if clock.monotonic() - began > LAST_RESTART:
-            pause = FIRST_RESTART
-        await clock.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
-        pause = min(pause * 2, LAST_RESTART)
+        await clock.sleep(backoff.after(clock.monotonic() - began))
 
 
 async def _within(deadline: float, stop: Callable[[], Awaitable[None]], name: str) -> None:

@@ -1,4 +1,4 @@
-"""How often, how long, and in what order: back-off, loop guard, patience, lanes."""
+"""How often, and in what order: loop guard, patience, lanes."""
 
 import asyncio
 
@@ -6,21 +6,8 @@ import pytest
 
 from vivesphere.kernel.lifetime import Lifetime
 from vivesphere.modules.bots import loop_guard
-from vivesphere.modules.bots.backoff import Backoff
 from vivesphere.modules.bots.lanes import Lanes
 from vivesphere.modules.bots.loop_guard import LoopGuard, Patience
-
-
-def test_the_pause_doubles_to_five_minutes_and_starts_over_after_a_healthy_minute() -> None:
-    backoff = Backoff(lambda: 0.0)
-    assert [backoff.after(0) for _ in range(11)] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
-    assert backoff.after(59) == 300
-    assert backoff.after(60) == 1
-    assert backoff.after(0) == 2
-
-
-def test_the_jitter_takes_off_a_fifth_at_most() -> None:
-    assert Backoff(lambda: 1.0).after(0) == pytest.approx(0.8)
 
 
 def test_the_guard_and_patience_forget_the_channel_that_was_silent_longest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import structlog
 
 from vivesphere.contracts.bots import AccountStateChanged
 from vivesphere.contracts.secrets import RevealSecret, SecretValue
+from vivesphere.kernel.backoff import Backoff
 from vivesphere.kernel.bus.errors import BusError
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.cause import Cause, acting_under
@@ -22,7 +23,6 @@ from vivesphere.kernel.errors import InvalidInput
 from vivesphere.kernel.lifetime import Lifetime
 from vivesphere.kernel.principals import Principal, member
 from vivesphere.modules.bots import rules
-from vivesphere.modules.bots.backoff import Backoff
 from vivesphere.modules.bots.connectors.connector import (
     ConnectionLost,
     Connector,
@@ -34,6 +34,9 @@ from vivesphere.modules.bots.connectors.connector import (
 )
 from vivesphere.modules.bots.outbox import OutboxSender
 from vivesphere.modules.bots.records import AccountRecord, AccountState
+
+LONGEST_WAIT = 300.0
+"""Seconds between two attempts to connect, at most."""
 
 STOP_SECONDS = 3.0
 """How long an account may take to say goodbye; the module's own deadline is longer."""
@@ -76,7 +79,7 @@ class RunningAccount:
 
     async def run(self) -> None:
         """Connect, and connect again after each loss, until cancelled or until a person is needed."""
-        backoff = Backoff(self._around.random)
+        backoff = Backoff(self._around.random, longest=LONGEST_WAIT)
         while True:
             await self._become("connecting")
             try:

@@ -5,6 +5,7 @@ import functools
 
 import structlog
 
+from vivesphere.kernel.backoff import Backoff
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.kernel.lifetime import Lifetime
@@ -16,8 +17,6 @@ from vivesphere.modules.plans.engine.definition import Definition, read
 from vivesphere.modules.plans.engine.executor import Executor
 from vivesphere.modules.plans.engine.journal import RunState, Transition
 
-FIRST_PAUSE = 1.0
-LAST_PAUSE = 60.0
 CACHED_DEFINITIONS = 256
 
 log = structlog.get_logger("vivesphere.plans")
@@ -71,21 +70,20 @@ class Engine:
         return Health("degraded", f"{len(self._troubled)} runs cannot go on now and are tried again; see the log")
 
     async def _carry_out(self, run_id: str, state: RunState | None) -> None:
-        pause = FIRST_PAUSE
+        backoff = Backoff()
         while True:
             try:
                 state = state or await self._db.read(rules.state, run_id)
                 if state is not None:
                     await self._executor(state).carry_out()
             except Exception:  # a run outlives a full disk and a mistake of ours: what is true stands in its journal
-                log.exception("run_interrupted", run=run_id, again_in=pause)
+                log.exception("run_interrupted", run=run_id)
             else:
                 self._troubled.discard(run_id)
                 return
             self._troubled.add(run_id)
             state = None
-            await self._clock.sleep(pause)
-            pause = min(pause * 2, LAST_PAUSE)
+            await self._clock.sleep(backoff.after())
 
     def _executor(self, state: RunState) -> Executor:
         return Executor(

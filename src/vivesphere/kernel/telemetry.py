@@ -14,13 +14,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from vivesphere.kernel.bus.bus import Bus, BusStatistics
+from vivesphere.kernel.bus.messages import MASK
 from vivesphere.kernel.cause import current_cause
 from vivesphere.kernel.db.handle import Database, DatabaseStatistics
 from vivesphere.kernel.services import ServiceRegistry
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SECRET_WORDS = ("password", "token", "secret", "authorization", "master_key", "api_key")
-MASK = "***"
 CHATTY = ("httpx", "alembic", "uvicorn")
 """Libraries that tell of every request (with its URL), migration step or connection, which our own lines do better."""
 _HEALTH = {"ok": 0, "degraded": 1, "failed": 2}

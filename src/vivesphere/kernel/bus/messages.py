@@ -11,6 +11,8 @@ from vivesphere.kernel.principals import Principal
 JSON = None | bool | int | float | str | list[Any] | dict[str, Any]
 """Any JSON value. The `Any` inside is JSON again; msgspec resolves no recursive alias."""
 
+MASK = "***"
+
 Reply = TypeVar("Reply")
 """What a request is answered with: a struct, or a union of tagged structs."""
 
@@ -39,6 +41,11 @@ class Event(msgspec.Struct, metaclass=MessageMeta):
     durable: ClassVar[bool] = False
     permission: ClassVar[str] = ""
     secret: ClassVar[frozenset[str]] = frozenset()
+
+    def masked(self) -> dict[str, Any]:
+        """The event as it may be shown and kept: plain JSON values, the fields named in `secret` masked."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain | dict.fromkeys(self.secret & plain.keys(), MASK)
 
     def addressee(self) -> Principal | None:
         """The only person to whom the event is shown, whatever others may hear; None shows it to all who hold `permission`."""

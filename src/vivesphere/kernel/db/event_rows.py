@@ -7,8 +7,6 @@ import msgspec
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.db.types import to_microseconds
 
-MASK = "***"
-
 LogRow = tuple[str, str, int, str, str, str, str, str, str | None, int, str]
 """One event as the columns of `INSERT`, encoded."""
 
@@ -42,5 +40,4 @@ def payload_json(event: Event) -> str:
     """The payload as JSON, the fields its contract calls secret masked."""
     if not event.secret:
         return msgspec.json.encode(event).decode()
-    plain = msgspec.to_builtins(event)
-    return msgspec.json.encode(plain | {name: MASK for name in event.secret if name in plain}).decode()
+    return msgspec.json.encode(event.masked()).decode()

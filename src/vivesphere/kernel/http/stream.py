@@ -32,7 +32,6 @@ from vivesphere.kernel.telemetry import Metrics
 HEARTBEAT = 30.0
 CAPACITY = 1000
 MAX_PATTERNS = 64
-MASK = "***"
 
 Hearer = Callable[[Envelope[Any]], Awaitable[None]]
 
@@ -204,16 +203,13 @@ class Client:
 
 def frame_of(envelope: Envelope[Any]) -> Frame:
     """An event as the client sees it: what its contract calls secret is masked."""
-    data = msgspec.to_builtins(envelope.payload)
-    for name in type(envelope.payload).secret & data.keys():
-        data[name] = MASK
     return Frame(
         id=envelope.id,
         seq=envelope.seq,
         type=envelope.topic,
         at=envelope.time,
         project=envelope.cause.project,
-        data=data,
+        data=envelope.payload.masked(),
     )
 
 

@@ -28,7 +28,8 @@ async def test_a_trigger_starts_its_plan_when_it_is_due(world: World) -> None:
     await world.pass_until(NOON + timedelta(hours=2))
     assert await world.firings(2) == [{"outcome": "started", "detail": ""}] * 2
     (first, cause), (second, _) = world.neighbours.started
-    assert first.idempotency_key == f"trigger:{made['id']}:2026-01-05T13:00:00+00:00"
+    earlier = (await world.ask("GET", f"{made['id']}/firings"))["items"][1]
+    assert first.idempotency_key == f"trigger:{made['id']}:{earlier['id']}"
     assert (first.input, second.event) == (
         {"n": 1},
         {
@@ -121,6 +122,20 @@ async def test_a_paused_trigger_does_not_fire_and_goes_on_from_now(world: World)
     resumed = await world.ask("POST", f"{made['id']}/resume")
     assert (resumed["enabled"], resumed["next_fire_at"]) == (True, "2026-01-05T14:00:00Z")
     assert await world.ask("POST", f"{made['id']}/resume") == resumed
+
+
+async def test_a_clock_that_was_set_back_stops_no_trigger(world: World) -> None:
+    """The same moment comes a second time: whoever resumes a trigger then wants it to fire, and its neighbours fire anyway."""
+    made = await world.trigger()
+    await world.pass_until(NOON + timedelta(hours=1))
+    await world.firings(1)
+    world.clock._start -= timedelta(minutes=30)
+    await world.ask("POST", f"{made['id']}/pause")
+    resumed = await world.ask("POST", f"{made['id']}/resume")
+    assert resumed["next_fire_at"] == "2026-01-05T13:00:00Z"
+    await world.trigger(schedule={"cron": "0 13 * * *"})
+    await world.pass_until(NOON + timedelta(hours=1))
+    await world.firings(3)
 
 
 async def test_a_new_trigger_that_is_due_sooner_is_noticed(world: World) -> None:

@@ -112,14 +112,14 @@ def earliest(tx: Unit) -> datetime | None:
 
 
 def _journal(tx: Unit, trigger: TriggerRecord, scheduled_for: datetime, cause: FiringCause, firing_id: str) -> Firing:
-    moment = scheduled_for.isoformat() if cause == "schedule" else f"manual:{firing_id}"
     firing = FiringRecord(
         id=firing_id,
         trigger_id=trigger.id,
         at=tx.now(),
         scheduled_for=scheduled_for,
         cause=cause,
-        idempotency_key=f"trigger:{trigger.id}:{moment}",
+        # The firing's own and not the moment's: a clock that is set back brings a moment twice.
+        idempotency_key=f"trigger:{trigger.id}:{firing_id}",
     )
     repository.insert_firing(tx, firing)
     return Firing(trigger, firing)

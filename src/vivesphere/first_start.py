@@ -15,7 +15,7 @@ log = structlog.get_logger("vivesphere.first_start")
 async def furnish(bus: BusHandle) -> None:
     """Make the bot Vivi on the web chat, and a paused trigger with its plan.
 
-    Each part may be there already, from a first start that was cut short: then it is left as it is.
+    A first start that was cut short is not taken up again: what it had made stays, and the rest is left to the person.
     """
     made = await bus.request(CreateBot(name=BOT))
     if not isinstance(made, BotMade):

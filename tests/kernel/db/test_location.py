@@ -35,6 +35,8 @@ def test_a_file_is_found(url: str | None, file: Path) -> None:
         ("postgresql+psycopg://vive:hunter2@localhost/vive", "PostgreSQL is not supported yet"),
         ("postgres://vive:hunter2@localhost/vive", "PostgreSQL is not supported yet"),
         ("mysql://vive:hunter2@localhost/vive", "not understood"),
+        ("postgresql:/vive:hunter2@localhost/vive", "not understood"),
+        (":::", "not understood"),
         ("sqlite://hunter2/vive.db", "not understood"),
         ("sqlite://", "not understood"),
         ("sqlite:///", "has to be a file"),

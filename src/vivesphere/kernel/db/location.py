@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vivesphere.kernel.errors import StartError
 
+NOT_UNDERSTOOD = "VIVESPHERE_DATABASE_URL is not understood: write sqlite:///path/to/file.db or the path of a file."
 _SQLITE = frozenset({"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"})
 _POSTGRESQL = frozenset({"postgres", "postgresql"})
 
@@ -17,14 +18,18 @@ def database_file(url: str | None, default: Path) -> Path:
         return default
     scheme, separator, rest = url.partition("://")
     if not separator:
-        return _file(url)
+        file = _file(url)
+        # A URL with a slash too few is no file's name, and may hold a password that would then stand in the directory.
+        if ":" in url:
+            raise StartError(NOT_UNDERSTOOD)
+        return file
     if scheme.partition("+")[0] in _POSTGRESQL:
         raise StartError(
             "PostgreSQL is not supported yet: leave VIVESPHERE_DATABASE_URL out to use SQLite in the data directory, "
             "or name a file in it."
         )
     if scheme not in _SQLITE or not rest.startswith("/"):
-        raise StartError("VIVESPHERE_DATABASE_URL is not understood: write sqlite:///path/to/file.db or the path of a file.")
+        raise StartError(NOT_UNDERSTOOD)
     return _file(rest[1:].partition("?")[0])
 
 

@@ -1,6 +1,6 @@
 """msgspec's words, turned into pointers and sentences."""
 
-from vivesphere.kernel.field_errors import field_error
+from vivesphere.kernel.field_errors import did_you_mean, field_error
 
 
 def test_pointers_escape_what_rfc_6901_says() -> None:

@@ -1,6 +1,7 @@
-"""From msgspec's words to a JSON pointer (RFC 6901) and a sentence: how every edge says which field is wrong."""
+"""Sentences about input: msgspec's words as a JSON pointer (RFC 6901) and a sentence, and the names that may have been meant."""
 
 import re
+from collections.abc import Sequence
 
 from vivesphere.kernel.errors import FieldError
 
@@ -23,6 +24,11 @@ def field_error(message: str, parent: str = "") -> FieldError:
 def escaped(name: str) -> str:
     """A member's name as a token of a JSON pointer (RFC 6901, section 3)."""
     return name.replace("~", "~0").replace("/", "~1")
+
+
+def did_you_mean(near: Sequence[str]) -> str:
+    """What to add to the sentence that says a name is unknown: names near to it, best first; nothing if there are none."""
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _pointer(place: str) -> str:

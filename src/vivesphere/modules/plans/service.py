@@ -10,6 +10,7 @@ from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.cause import Mode, acting_under, cause_for
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.kernel.errors import FieldError
+from vivesphere.kernel.field_errors import did_you_mean
 from vivesphere.kernel.ids import new_id
 from vivesphere.modules.plans import rules
 from vivesphere.modules.plans.engine.engine import Engine
@@ -92,6 +93,5 @@ class PlanService:
         for tool, pointer in tools_named(definition).items():
             described = await self._bus.request(DescribeTool(tool=tool))
             if isinstance(described, ToolUnknown):
-                near = f"; did you mean {' or '.join(described.suggestions)}?" if described.suggestions else ""
-                found.append(FieldError(pointer, f"there is no tool {tool!r}{near}"))
+                found.append(FieldError(pointer, f"there is no tool {tool!r}{did_you_mean(described.suggestions)}"))
         return tuple(found)

@@ -7,6 +7,7 @@ from vivesphere.contracts.tools import DescribeTool, RunTool, ToolFailed, ToolRe
 from vivesphere.kernel.bus.errors import BusError, RequestTimeout
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.errors import FieldError
+from vivesphere.kernel.field_errors import did_you_mean
 from vivesphere.modules.triggers.records import Firing, Result
 from vivesphere.modules.triggers.schemas import Action, PlanAction, ToolAction
 
@@ -32,8 +33,7 @@ class Actions:
                 tool = await self._bus.request(DescribeTool(tool=action.tool))
                 if not isinstance(tool, ToolUnknown):
                     return ()
-                near = f"; did you mean {' or '.join(tool.suggestions)}?" if tool.suggestions else ""
-                return (FieldError(f"{at}/tool", f"there is no tool {action.tool!r}{near}"),)
+                return (FieldError(f"{at}/tool", f"there is no tool {action.tool!r}{did_you_mean(tool.suggestions)}"),)
 
     async def act(self, firing: Firing) -> Result:
         """Do what the trigger is for. Never raises: whatever goes wrong belongs into the history."""

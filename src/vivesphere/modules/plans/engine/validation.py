@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vivesphere.kernel.errors import FieldError
-from vivesphere.kernel.field_errors import escaped
+from vivesphere.kernel.field_errors import did_you_mean, escaped
 from vivesphere.modules.plans.engine import graph
 from vivesphere.modules.plans.engine.definition import FIELDS, after_of
 from vivesphere.modules.plans.engine.expressions import Expression, ExpressionInvalid, parse, strings
@@ -53,8 +53,7 @@ def tools_named(definition: Mapping[str, Any]) -> dict[str, str]:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """What to add to the sentence that says `name` is unknown."""
-    near = difflib.get_close_matches(name, list(known), n=3)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    return did_you_mean(difflib.get_close_matches(name, list(known), n=3))
 
 
 def _step(step: object, at: str) -> Found:

@@ -31,7 +31,7 @@ from vivesphere.kernel.http.problems import answer
 from vivesphere.kernel.http.rate_limit import AnonymousLimit, HttpSettings
 from vivesphere.kernel.http.sockets import AUTHENTICATOR, CLOCK, STOPPING, remember_error
 from vivesphere.kernel.http.static import static_files
-from vivesphere.kernel.http.stream import Desk, stream_route
+from vivesphere.kernel.http.stream import StreamContext, stream_route
 from vivesphere.kernel.module import Module
 from vivesphere.kernel.permissions import Permissions
 from vivesphere.kernel.services import ServiceRegistry
@@ -76,7 +76,7 @@ def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, 
         route_handlers=[
             *(_router(module) for module in modules if module.routes),
             *health_routes(kernel.services, kernel.metrics.registry),
-            stream_route(Desk(kernel.bus, kernel.permissions, kernel.clock, kernel.metrics)),
+            stream_route(StreamContext(kernel.bus, kernel.permissions, kernel.clock, kernel.metrics)),
             static_files(kernel.static),
         ],
         middleware=[Admission(authenticator, kernel.permissions, limit)],

@@ -63,7 +63,7 @@ class NotUnderstood(Exception):
     """A client frame that is well formed, and cannot be done. Told in a `stream.error`."""
 
 
-class Desk(msgspec.Struct, frozen=True):
+class StreamContext(msgspec.Struct, frozen=True):
     """What the streams share. `bus` is `system`'s, which hears all; each event is then checked against the client."""
 
     bus: BusHandle
@@ -72,14 +72,14 @@ class Desk(msgspec.Struct, frozen=True):
     metrics: Metrics
 
 
-def stream_route(desk: Desk) -> WebsocketRouteHandler:
+def stream_route(context: StreamContext) -> WebsocketRouteHandler:
     """The WebSocket route."""
 
     @websocket("/api/v1/stream", guards=[signed_in])
     async def event_stream(socket: Socket) -> None:
         """Events as they happen; see the description of this document for the frames."""
         await accept(socket)
-        await Client(desk, socket, session_of(socket)).run()
+        await Client(context, socket, session_of(socket)).run()
 
     return event_stream
 
@@ -87,8 +87,8 @@ def stream_route(desk: Desk) -> WebsocketRouteHandler:
 class Client:
     """One connected client: its patterns and its bounded queue."""
 
-    def __init__(self, desk: Desk, socket: Socket, session: Session) -> None:
-        self._desk = desk
+    def __init__(self, context: StreamContext, socket: Socket, session: Session) -> None:
+        self._context = context
         self._socket = socket
         self._session = session
         self._patterns: dict[str, Subscription] = {}
@@ -141,7 +141,7 @@ class Client:
 
     async def _beat(self) -> None:
         while True:
-            await self._desk.clock.sleep(HEARTBEAT)
+            await self._context.clock.sleep(HEARTBEAT)
             self._tell("stream.heartbeat")
 
     async def _sign_out(self) -> Close:
@@ -155,7 +155,7 @@ class Client:
         if pattern not in self._patterns:
             if len(self._patterns) >= MAX_PATTERNS:
                 raise NotUnderstood(f"One connection may subscribe to {MAX_PATTERNS} patterns; unsubscribe from one first.")
-            self._patterns[pattern] = self._desk.bus.listen(pattern, self._hearer(pattern), capacity=CAPACITY, name="stream")
+            self._patterns[pattern] = self._context.bus.listen(pattern, self._hearer(pattern), capacity=CAPACITY, name="stream")
         self._tell("stream.subscribed", topic=pattern)
 
     def _unsubscribe(self, pattern: str) -> None:
@@ -179,8 +179,8 @@ class Client:
         permission = type(envelope.payload).permission
         if not permission:
             # Anybody's event is still not anybody's in another project.
-            return bool(self._desk.permissions.held(self._session.principal, project))
-        return self._desk.permissions.allows(self._session.principal, permission, project)
+            return bool(self._context.permissions.held(self._session.principal, project))
+        return self._context.permissions.allows(self._session.principal, permission, project)
 
     def _is_first(self, pattern: str, topic: str) -> bool:
         """Of several patterns that name the event, only the oldest brings it."""
@@ -190,13 +190,13 @@ class Client:
         self._put(self._control(kind, data))
 
     def _control(self, kind: str, data: dict[str, Any]) -> Frame:
-        return Frame(type=kind, at=self._desk.clock.now(), project=DEFAULT_PROJECT, data=data)
+        return Frame(type=kind, at=self._context.clock.now(), project=DEFAULT_PROJECT, data=data)
 
     def _put(self, frame: Frame) -> None:
         if len(self._queue) >= CAPACITY:
             self._queue.popleft()
             self._dropped += 1
-            self._desk.metrics.stream_dropped.inc()
+            self._context.metrics.stream_dropped.inc()
         self._queue.append(frame)
         self._more.set()
 

@@ -45,7 +45,7 @@ log = structlog.get_logger("vivesphere.bots")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class AccountContext:
     """What every running account uses, bound to the module."""
 
     principal: Principal
@@ -60,13 +60,13 @@ class Surroundings:
 class RunningAccount:
     """One account from its start to its stop. It is the connector's `Session`."""
 
-    def __init__(self, account: AccountRecord, connector: Connector, around: Surroundings) -> None:
+    def __init__(self, account: AccountRecord, connector: Connector, context: AccountContext) -> None:
         self.account = account
         self.connector = connector
         self.state = AccountState("connecting")
         self.secret: str | None = None
-        self.outbox = OutboxSender(account.id, connector, db=around.db, effects=around.effects, clock=around.clock)
-        self._around = around
+        self.outbox = OutboxSender(account.id, connector, db=context.db, effects=context.effects, clock=context.clock)
+        self._context = context
         self._connected_at: float | None = None
 
     @property
@@ -75,11 +75,11 @@ class RunningAccount:
 
     @property
     def clock(self) -> Clock:
-        return self._around.clock
+        return self._context.clock
 
     async def run(self) -> None:
         """Connect, and connect again after each loss, until cancelled or until a person is needed."""
-        backoff = Backoff(self._around.random, longest=LONGEST_WAIT)
+        backoff = Backoff(self._context.random, longest=LONGEST_WAIT)
         while True:
             await self._become("connecting")
             try:
@@ -96,7 +96,7 @@ class RunningAccount:
             await self.clock.sleep(wait)
 
     async def connect(self, host: str, port: int, tls: ssl.SSLContext | None) -> Streams:
-        return await self._around.effects.connect(self.account.platform, host, port, tls=tls)
+        return await self._context.effects.connect(self.account.platform, host, port, tls=tls)
 
     async def connected(self, detail: str = "") -> None:
         if self._connected_at is None:
@@ -106,18 +106,18 @@ class RunningAccount:
 
     async def received(self, message: Incoming) -> None:
         presence = self.connector.presence
-        if presence is not None and self._around.is_ours(message.sender, presence):
+        if presence is not None and self._context.is_ours(message.sender, presence):
             message = msgspec.structs.replace(message, from_bot=True)
         actor = message.actor or member(self.account.id, message.sender_id)
         with acting_under(self._cause(actor)):
-            await self._around.db.write(rules.record_received, self.account, message)
+            await self._context.db.write(rules.record_received, self.account, message)
 
     async def stopped(self) -> None:
         await self._become("stopped")
 
     async def _connect_once(self) -> str:
         """Returns why the connection ended."""
-        with acting_under(self._cause(self._around.principal)):
+        with acting_under(self._cause(self._context.principal)):
             try:
                 self.secret = await self._reveal()
                 await self.connector.run(self)
@@ -137,7 +137,7 @@ class RunningAccount:
     async def _reveal(self) -> str | None:
         if self.account.secret_id is None:
             return None
-        reply = await self._around.bus.request(RevealSecret(secret_id=self.account.secret_id))
+        reply = await self._context.bus.request(RevealSecret(secret_id=self.account.secret_id))
         if isinstance(reply, SecretValue):
             return reply.value
         raise NeedsPerson("the account's secret is gone: add the account again with its secret")
@@ -150,14 +150,14 @@ class RunningAccount:
             bot_id=self.bot_id, account_id=self.account.id, platform=self.account.platform, state=state, detail=detail
         )
         try:
-            with acting_under(self._cause(self._around.principal)):
-                await self._around.bus.publish(changed)
+            with acting_under(self._cause(self._context.principal)):
+                await self._context.bus.publish(changed)
         except (BusError, DatabaseError):
             # The state itself stands; without its event an account must still connect and stop.
             log.exception("state_not_reported", account=self.account.id, state=state)
 
     def _cause(self, actor: Principal) -> Cause:
-        return Cause(source=self._around.principal, actor=actor, project=self.account.project)
+        return Cause(source=self._context.principal, actor=actor, project=self.account.project)
 
 
 class Accounts:
@@ -176,7 +176,7 @@ class Accounts:
         random: Callable[[], float],
     ) -> None:
         self._platforms = platforms
-        self._around = Surroundings(principal, bus, db, effects, clock, random, self._is_ours)
+        self._context = AccountContext(principal, bus, db, effects, clock, random, self._is_ours)
         self._lifetime = lifetime
         self._running: dict[str, tuple[RunningAccount, Lifetime]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -220,7 +220,7 @@ class Accounts:
                 # Stored by a server that had the platform, or another idea of its config: the others must start all the same.
                 self._unusable[account.id] = AccountState("failed", f"this account cannot be used any more: {error}")
                 return
-            running = RunningAccount(account, connector, self._around)
+            running = RunningAccount(account, connector, self._context)
             lifetime = self._lifetime.child(f"account {account.id}")
             self._running[account.id] = running, lifetime
             lifetime.spawn(running.run(), name="connection")

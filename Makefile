@@ -81,8 +81,9 @@ tests: install .make/dev
 bench: install .make/dev ## the benchmarks beside their peers; NAMES="events" runs some
 	@$(BIN)/python -m benchmarks $(NAMES)
 
-soak: install .make/dev ## the property tests, a hundred times as many examples
+soak: install .make/dev ## the property tests with a hundred times as many examples, and a hundred kills of the server
 	$(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=soak
+	VIVESPHERE_TEST_KILLS=100 VIVESPHERE_TEST_SEED=$$RANDOM $(BIN)/python -m pytest tests/e2e/test_chaos.py
 
 docs: install ## write docs/reference/ and the page's client anew from the code
 	$(BIN)/python -m docs.generate

@@ -13,3 +13,8 @@ def test_pointers_escape_what_rfc_6901_says() -> None:
 def test_a_pointer_begins_where_the_value_lies() -> None:
     found = field_error("Object missing required field `id` - at `$.steps[0]`", "/definition")
     assert (found.pointer, found.detail) == ("/definition/steps/0/id", "is required")
+
+
+def test_near_names_are_offered_and_none_are_not() -> None:
+    assert did_you_mean(("roll", "role")) == "; did you mean roll or role?"
+    assert did_you_mean(()) == ""

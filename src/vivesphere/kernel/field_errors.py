@@ -1,4 +1,4 @@
-"""Sentences about input: msgspec's words as a JSON pointer (RFC 6901) and a sentence, and the names that may have been meant."""
+"""Sentences about input: msgspec's words as a JSON pointer (RFC 6901) and a sentence, and names that may have been meant."""
 
 import re
 from collections.abc import Sequence

@@ -20,13 +20,17 @@ def registry() -> Iterator[Any]:
     class Registry(DeclarativeBase):
         metadata = sa.MetaData()
 
+    Registry.kept = []  # type: ignore[attr-defined]  # only these tests have it
     yield Registry
     Registry.registry.dispose()
 
 
 def declare(registry: Any, name: str, *columns: sa.Column[Any], module: str = __name__) -> Any:
     table = sa.Table(name, registry.metadata, sa.Column("id", sa.Integer, primary_key=True), *columns)
-    return type(f"Model_{name}_{module}", (registry,), {"__table__": table, "__module__": module})
+    made = type(f"Model_{name}_{module}", (registry,), {"__table__": table, "__module__": module})
+    # SQLAlchemy holds its classes weakly; a real model is held by its module.
+    registry.kept.append(made)
+    return made
 
 
 def test_the_house_itself_is_in_order() -> None:
@@ -43,7 +47,7 @@ def test_the_owner_is_the_module_that_declares(registry: Any) -> None:
 
 def test_a_table_declared_twice_is_refused(registry: Any) -> None:
     first = declare(registry, "one")
-    type("Again", (registry,), {"__table__": first.__table__, "__module__": "elsewhere"})
+    registry.kept.append(type("Again", (registry,), {"__table__": first.__table__, "__module__": "elsewhere"}))
     with pytest.raises(TypeError, match="one is declared twice"):
         owners_of(HERE, registry)
 

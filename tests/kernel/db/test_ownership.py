@@ -20,7 +20,7 @@ def registry() -> Iterator[Any]:
     class Registry(DeclarativeBase):
         metadata = sa.MetaData()
 
-    Registry.kept = []  # type: ignore[attr-defined]  # only these tests have it
+    Registry.kept = []
     yield Registry
     Registry.registry.dispose()
 

@@ -49,7 +49,7 @@ def decode_cursor(cursor: str | None, of: type[P]) -> P | None:
         return None
     try:
         position = msgspec.json.decode(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)), type=of)
-        if isinstance(position, int) and abs(position) >= 1 << 63:
+        if isinstance(position, int) and not -(1 << 63) <= position < 1 << 63:
             raise ValueError("no column holds this number")
         return position
     except (binascii.Error, msgspec.MsgspecError, ValueError):

@@ -11,6 +11,7 @@ from vivesphere.contracts.tools import RunTool, ToolFailed, ToolRefused, ToolRes
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.errors import HopLimitExceeded, NotPermitted, RateLimited
 from vivesphere.kernel.cause import HOP_LIMIT, Cause, Mode, acting_under
+from vivesphere.kernel.db.errors import DatabaseUnavailable
 
 
 def tool(step: str, name: str = "text.echo", /, *, after: list[str] | None = None, **arguments: Any) -> dict[str, Any]:
@@ -291,6 +292,23 @@ async def test_cancelling_a_waiting_run(world: World) -> None:
     assert not world.tools.asked
     assert (await world.client.post(f"/api/v1/runs/{run_id}/cancel")).status_code == 409
     await world.heard(lambda each: each.topic == "plans.run.cancelled")
+
+
+async def test_an_act_that_met_a_full_disk_is_asked_for_again_under_its_key(world: World) -> None:
+    asked: list[RunTool] = []
+
+    async def full_at_first(request: RunTool) -> ToolResult:
+        asked.append(request)
+        if len(asked) == 1:
+            raise DatabaseUnavailable("disk full")
+        return ToolResult(result="done", duration_ms=0.1)
+
+    world.tools.answers["net.write"] = full_at_first
+    run_id = await world.run(tool("act", "net.write"))
+    await world.asleep()
+    await world.clock.advance(1)
+    assert (await world.ended(run_id))["status"] == "completed"
+    assert asked[0] == asked[1]
 
 
 async def test_cancelling_in_the_middle_of_an_act_says_that_it_may_have_happened(world: World) -> None:

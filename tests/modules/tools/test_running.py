@@ -27,6 +27,7 @@ from vivesphere.contracts.tools import (
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.errors import NotPermitted, RequestTimeout
 from vivesphere.kernel.cause import HOP_LIMIT, Cause, Mode, acting_under, current_cause
+from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.effects import EffectUnknown
 from vivesphere.modules.tools.errors import ToolNotFound
 from vivesphere.modules.tools.settings import ToolsSettings
@@ -128,6 +129,12 @@ async def test_what_a_tool_raises_is_its_outcome(tmp_path: Path, error: Exceptio
         (logged,) = await world.logged("test.raise_error")
         assert (logged.status, logged.reason, logged.detail) == ("failed", reason, said)
         assert [(each.tool, each.status) for each in await world.heard()] == [("test.raise_error", "failed")]
+
+
+async def test_a_database_that_is_away_is_no_bug_of_the_tool(tmp_path: Path) -> None:
+    async with tools_in(tmp_path, _raising(DatabaseUnavailable("disk full"))) as world:
+        with pytest.raises(DatabaseUnavailable):
+            await world.run("test.raise_error")
 
 
 @pytest.mark.parametrize(("effect", "reason"), [("none", "timeout"), ("read", "timeout"), ("write", "unknown_outcome")])

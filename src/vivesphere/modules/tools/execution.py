@@ -12,6 +12,7 @@ import structlog
 
 from vivesphere.kernel.bus.errors import BusError, RequestTimeout
 from vivesphere.kernel.bus.messages import JSON
+from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.effect_errors import EffectError, EffectUnknown
 from vivesphere.kernel.errors import Refusal
 from vivesphere.modules.tools.registry import RegisteredTool
@@ -35,7 +36,8 @@ class OutcomeUnknown(Exception):
 
 
 async def execute(tool: RegisteredTool, arguments: msgspec.Struct, given: dict[str, JSON], max_result: int) -> Outcome:
-    """Run it. Nothing comes out of here but an Outcome, and the cancellation of the caller."""
+    """Run it. Nothing comes out of here but an Outcome, the cancellation of the caller, and DatabaseUnavailable: whoever asked
+    with an idempotency key may ask again with it."""
     try:
         return _sized(await _run(tool, arguments, given), max_result)
     except (EffectUnknown, OutcomeUnknown) as error:
@@ -44,6 +46,8 @@ async def execute(tool: RegisteredTool, arguments: msgspec.Struct, given: dict[s
         return _timed_out(tool)
     except (PluginError, EffectError, BusError, Refusal) as error:
         return _failed("error", str(error))
+    except DatabaseUnavailable:
+        raise
     except Exception as error:
         log.exception("tool_raised", tool=tool.declaration.name)
         return _failed("error", f"The tool has a bug: it raised {type(error).__name__}. The log says where.")

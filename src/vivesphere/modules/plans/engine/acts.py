@@ -14,6 +14,7 @@ from vivesphere.kernel.bus.errors import (
 )
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.bus.messages import JSON
+from vivesphere.kernel.db.errors import DatabaseUnavailable
 
 log = structlog.get_logger("vivesphere.plans")
 
@@ -52,7 +53,10 @@ class Acts:
         self._timeout = timeout
 
     async def do(self, kind: str, arguments: dict[str, JSON], key: str, *, dry_run: bool) -> Outcome:
-        """Do what the journal says the step is about to do. Asking again with the same key does not do it again."""
+        """Do what the journal says the step is about to do. Asking again with the same key does not do it again.
+
+        Raises DatabaseUnavailable if nothing can be written down now; asking again later, with the same key, is right then.
+        """
         try:
             return await (self._tool(arguments, key, dry_run) if kind == "tool" else self._message(arguments, key))
         except RateLimited as refused:
@@ -61,6 +65,8 @@ class Acts:
             return Failed(str(refused))
         except RequestTimeout as late:
             return Unknown(f"{late}; it may or may not have acted")
+        except DatabaseUnavailable:
+            raise
         except Exception as error:  # the bus boundary: whoever answered broke, and how far it got cannot be told
             log.exception("step_act_raised", kind=kind, key=key)
             return Unknown(f"{type(error).__name__}: {error}; it may or may not have acted")

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ class Chaos:
         self.known.users.clear()
         with closing(self._look()) as database:
             for unfinished in UNFINISHED:
-                until(lambda query=unfinished: database.execute(query).fetchall(), lambda rows: not rows)  # type: ignore[misc]
+                until(partial(_count, database, unfinished), (0).__eq__)
 
     def examine(self) -> None:
         """The journals against one another, and against what the outside world has seen."""
@@ -198,6 +199,10 @@ class Chaos:
 
     def _look(self) -> sqlite3.Connection:
         return sqlite3.connect(f"file:{self.data / 'vivesphere.db'}?mode=ro", uri=True)
+
+
+def _count(database: sqlite3.Connection, query: str) -> int:
+    return len(database.execute(query).fetchall())
 
 
 def _check_order(run: str, status: str, seen: list[tuple[str, int]]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from vivesphere.kernel.db import readers
 from vivesphere.kernel.db.connection import Connection, make_engine
 from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.db.readers import ReadPool
+from vivesphere.kernel.db.unit import Unit
 
 
 @pytest.fixture
@@ -86,6 +88,34 @@ async def test_many_reads_at_once_share_few_connections(world: World) -> None:
     answers = await asyncio.gather(*(world.notes.read(bodies, notes) for _ in range(200)))
     assert answers == [["one"]] * 200
     assert world.database.statistics().read_connections <= readers.THREADS
+
+
+def _held(_: Unit, by: threading.Event) -> bool:
+    return by.wait(30)
+
+
+async def test_reads_that_hang_hold_up_no_others_while_a_thread_is_left(world: World) -> None:
+    await world.notes.write(put, notes, "one")
+    until = threading.Event()
+    hanging = [asyncio.create_task(world.notes.read(_held, until)) for _ in range(readers.THREADS - 1)]
+    await asyncio.sleep(0)
+    for _ in range(3):
+        assert await world.notes.read(bodies, notes) == ["one"]
+    until.set()
+    assert all(await asyncio.gather(*hanging))
+
+
+async def test_closing_answers_what_waits_behind_reads_that_hang(world: World) -> None:
+    until = threading.Event()
+    hanging = [asyncio.create_task(world.notes.read(_held, until)) for _ in range(readers.THREADS - 1)]
+    await asyncio.sleep(0)
+    assert await world.notes.read(bodies, notes) == []
+    waiting = [asyncio.create_task(world.notes.read(bodies, notes)) for _ in range(5)]
+    closing = asyncio.create_task(world.database.close())
+    asyncio.get_running_loop().call_later(3 * readers.PATIENCE, until.set)
+    await closing
+    assert all(await asyncio.gather(*hanging))
+    assert await asyncio.gather(*waiting) == [[]] * 5
 
 
 async def test_a_cancelled_reader_is_not_answered_and_its_neighbours_are(world: World) -> None:

@@ -4,6 +4,7 @@ Ours goes the whole way of the running server: permission, rate, id, cause, enve
 The peers call their receivers, and have neither limits nor patterns nor a queue that protects one listener from another.
 """
 
+import statistics
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,11 +14,12 @@ from pyee.asyncio import AsyncIOEventEmitter
 
 from benchmarks.application import application
 from benchmarks.harness import Result, in_loop, median_of, result
-from vivesphere.contracts.tools import ToolCompleted
+from vivesphere.contracts.tools import DescribeTool, ToolCompleted, ToolDeclaration
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.bus.messages import Envelope
 
 EVENTS = 20_000
+REQUESTS = 2_000
 BATCH = 500
 """Published before everybody is waited for: half of what a listener's queue holds, so that nothing is ever dropped."""
 
@@ -43,7 +45,22 @@ async def _measure() -> list[Result]:
                 result("events", metric, ours, "events/s", target=target, peer=peer, peer_value=value)
                 for peer, value in peers.items()
             ]
+        results.append(
+            result("events", "request to reply, p50", await median_of(lambda: _reply(speaker)), "µs", target=15, better="less")
+        )
     return results
+
+
+async def _reply(asker: BusHandle) -> float:
+    """The tools' own answer to whether they have a tool: a look-up, so that what is timed is the asking."""
+    request = DescribeTool(tool="text.count_words")
+    taken = []
+    for _ in range(REQUESTS):
+        began = time.perf_counter()
+        reply = await asker.request(request)
+        taken.append(time.perf_counter() - began)
+    assert isinstance(reply, ToolDeclaration), reply
+    return statistics.median(taken) * 1e6
 
 
 async def _rate(send: Callable[[], Awaitable[None]], settled: Callable[[], Awaitable[None]]) -> float:

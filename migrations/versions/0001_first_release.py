@@ -33,6 +33,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("project", "name", name=op.f("uq_bots_project_name")),
     )
     op.create_table(
+        "deliveries",
+        sa.Column("listener", sa.String(length=200), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.String(length=7), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.CheckConstraint("status IN ('waiting', 'dead')", name=op.f("ck_deliveries_status")),
+        sa.PrimaryKeyConstraint("listener", "seq", name=op.f("pk_deliveries")),
+    )
+    with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index("ix_deliveries_due", ["listener", "status", "next_at"], unique=False)
+
+    op.create_table(
         "effects",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=100), nullable=False),
@@ -55,6 +69,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_effects_correlation_id"), ["correlation_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_effects_status"), ["status"], unique=False)
 
+    op.create_table(
+        "event_cursors",
+        sa.Column("listener", sa.String(length=200), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("listener", name=op.f("pk_event_cursors")),
+    )
     op.create_table(
         "event_log",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

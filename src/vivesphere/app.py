@@ -23,7 +23,7 @@ from vivesphere.kernel import paths, principals, release, serving, telemetry
 from vivesphere.kernel.bus.bus import Bus
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.bus.limits import BusSettings, Limits
-from vivesphere.kernel.bus.log import EventHistory
+from vivesphere.kernel.bus.log import DatabaseDeliveryLog, EventHistory
 from vivesphere.kernel.bus.messages import Event, Request
 from vivesphere.kernel.clock import Clock, SystemClock
 from vivesphere.kernel.data_directory import DataDirectory
@@ -142,6 +142,7 @@ class Application:
         self.database.hooks.report = self.bus.report
         self.database.hooks.break_loop = self.bus.break_loop
         self.bus.record_with(self._record)
+        self.bus.read_with(DatabaseDeliveryLog(self.database.handle(SYSTEM), self.clock))
         self.services.register("database", self.database.health)
         self.services.register("bus", self.bus.health)
 

@@ -22,6 +22,7 @@ TESTS = python_files(ROOT / "tests", *PLUGINS.glob("*/tests"))
 EVERYTHING = python_files(HOUSE, ROOT / "tests", ROOT / "benchmarks", PLUGINS)
 
 CATCHES_EVERYTHING = {
+    "kernel/bus/durable.py": "the bus boundary: an event that cannot be handled is put aside, and the next one goes on",
     "kernel/bus/delivery.py": "the bus boundary: a raising listener stops no neighbour",
     "kernel/db/readers.py": "a database thread outlives a file it cannot open; the caller hears of it",
     "kernel/db/work.py": "whatever a rule raises belongs to its caller, not to the writer's thread",

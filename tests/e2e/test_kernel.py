@@ -91,6 +91,22 @@ async def test_a_flooding_plugin_is_held_back_and_a_neighbour_is_not(tmp_path: P
         await lifetime.close()
 
 
+async def test_what_the_audit_log_missed_while_it_was_down_is_in_it_after_the_next_start(tmp_path: Path) -> None:
+    async with running(tmp_path) as server:
+        await server.application.bus.settled()
+        await server.context("audit").lifetime.close()
+        guess = {"username": "admin", "password": "a wrong password"}
+        assert (await server.anonymous.post("/api/v1/auth/login", json=guess)).status_code == 401
+        entries = (await server.client.get("/api/v1/audit/entries")).json()["items"]
+        assert "auth.login.failed" not in {entry["action"] for entry in entries}
+    for _ in range(2):
+        async with running(tmp_path) as server:
+            async with asyncio.timeout(PATIENCE):
+                await server.application.bus.settled()
+            entries = (await server.client.get("/api/v1/audit/entries")).json()["items"]
+            assert [entry["action"] for entry in entries].count("auth.login.failed") == 1
+
+
 def test_a_dry_run_leaves_the_world_alone(tmp_path: Path) -> None:
     environ = {"VIVESPHERE_EFFECTS_ALLOW_PRIVATE_ADDRESSES": "true"}
     with Target().running() as target, serving(tmp_path / "data", environ) as server:

@@ -18,7 +18,7 @@ from vivesphere.kernel.db.schema import Model
 from vivesphere.kernel.db.table_records import columns_of, describe_core, register
 from vivesphere.kernel.principals import SYSTEM, Principal
 
-_KERNEL = (kernel_models.TableMetadata, kernel_models.LoggedEvent, kernel_models.Effect, kernel_models.Installation)
+_KERNEL = tuple(mapper.class_ for mapper in Model.registry.mappers if mapper.class_.__module__ == kernel_models.__name__)
 
 
 @asynccontextmanager

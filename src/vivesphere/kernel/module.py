@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
     from structlog.stdlib import BoundLogger
 
+    from vivesphere.kernel.bus.durable import Delivery
     from vivesphere.kernel.bus.handle import BusHandle
     from vivesphere.kernel.bus.log import EventHistory
     from vivesphere.kernel.bus.messages import Event, Request
@@ -63,6 +64,15 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class DurableListener:
+    """A listener that may miss nothing: the events, the coroutine function that takes each delivery, its name in the log."""
+
+    to: "tuple[type[Event], ...]"
+    handler: "Callable[[Delivery[Any]], Awaitable[None]]"
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A task that runs as long as the module does; one that raises is started again with back-off."""
 
@@ -85,6 +95,7 @@ class Module:
     name: str
     responders: "Mapping[type[Request[Any]], Callable[[Any], Awaitable[Any]]]" = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
+    durable_listeners: tuple[DurableListener, ...] = ()
     publishes: "tuple[type[Event], ...]" = ()
     routes: "tuple[ControllerRouterHandler, ...]" = ()
     provides: Mapping[str, object] = field(default_factory=dict)

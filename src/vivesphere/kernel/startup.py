@@ -34,9 +34,14 @@ def check_answered(requests: Iterable[type[Request[Any]]], answered: Mapping[typ
 
 
 async def begin(module: Module, context: ModuleContext) -> None:
-    """Run a module's start, then its jobs for as long as its lifetime lasts."""
+    """Run a module's start, then its durable listeners and its jobs for as long as its lifetime lasts.
+
+    What was recorded while the server was down comes to the durable listeners now, so the module has to be ready for it.
+    """
     if module.start is not None:
         await module.start()
+    for listener in module.durable_listeners:
+        context.bus.listen_durably(listener.to, listener.handler, name=listener.name)
     for job in module.jobs:
         context.lifetime.spawn(keep_running(job, context.clock), name=job.name)
 

@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from vivesphere.kernel.bus.delivery import Subscription
+from vivesphere.kernel.bus.durable import DeliveryLog, DurableListener
 from vivesphere.kernel.bus.errors import HopLimitExceeded, NoResponder, PayloadInvalid, RateLimited
 from vivesphere.kernel.bus.limits import Limits
 from vivesphere.kernel.bus.messages import Envelope, Event, Request
@@ -66,6 +67,8 @@ class Bus:
         self.loops_broken = 0
         self.routes = Routes()
         self._record: Recorder = _refuse_to_record
+        self._log: DeliveryLog | None = None
+        self._durable: dict[DurableListener, None] = {}
         self._responders: dict[type[Request[Any]], tuple[Principal, Responder]] = {}
         self._subscriptions: dict[Subscription, None] = {}
         self._told: dict[tuple[str, Principal], tuple[float, int]] = {}
@@ -74,6 +77,16 @@ class Bus:
     def record_with(self, recorder: Recorder) -> None:
         """Install the way durable events reach the event log."""
         self._record = recorder
+
+    def read_with(self, log: DeliveryLog) -> None:
+        """Install the way durable listeners read the event log."""
+        self._log = log
+
+    @property
+    def log(self) -> DeliveryLog:
+        if self._log is None:
+            raise RuntimeError("somebody listens durably before the bus has an event log")
+        return self._log
 
     def envelope(self, event: E, cause: Cause) -> Envelope[E]:
         """Wrap an event for its way, under a new id and the present time."""
@@ -169,6 +182,8 @@ class Bus:
             await asyncio.wait(self._background)
         for subscription in tuple(self._subscriptions):
             await subscription.drained()
+        for listener in tuple(self._durable):
+            await listener.drained()
 
     def health(self) -> Health:
         """Degraded while events wait in a queue that has begun to drop."""
@@ -184,6 +199,19 @@ class Bus:
             log.warning("bus_closed_with_events_waiting", waiting={s.name: s.depth for s in self._subscriptions if s.depth})
         for subscription in tuple(self._subscriptions):
             subscription.close()
+
+    def follow(self, listener: DurableListener, topics: Iterable[str]) -> Callable[[], None]:
+        """Wake a durable listener whenever one of the topics is recorded. Returns what ends that."""
+        for topic in topics:
+            self.routes.add(topic, listener)
+        self._durable[listener] = None
+
+        def leave() -> None:
+            for topic in topics:
+                self.routes.remove(topic, listener)
+            del self._durable[listener]
+
+        return leave
 
     def _unsubscribe(self, subscription: Subscription) -> None:
         self.routes.remove(subscription.pattern, subscription)

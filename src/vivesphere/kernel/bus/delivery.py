@@ -14,7 +14,7 @@ from vivesphere.kernel.principals import Principal
 Overflow = Literal["drop_oldest", "drop_newest"]
 Handler = Callable[[Envelope[Any]], Awaitable[None]]
 
-Delivery = tuple[Envelope[Any], Cause]
+Routed = tuple[Envelope[Any], Cause]
 """An event, and the cause of what a listener does because of it: made once for all its listeners."""
 
 log = structlog.get_logger("vivesphere.bus")
@@ -48,7 +48,7 @@ class Subscription:
         self._drop_oldest = overflow == "drop_oldest"
         self._admits = admits
         self._on_failure = on_failure
-        self._queue: deque[Delivery] = deque()
+        self._queue: deque[Routed] = deque()
         self._more = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -59,7 +59,7 @@ class Subscription:
         """How many events wait."""
         return len(self._queue)
 
-    def offer(self, delivery: Delivery) -> None:
+    def offer(self, delivery: Routed) -> None:
         """Queue an event, or drop one by the stated policy. Never waits, so no listener can delay a publisher."""
         if self._admits is not None and not self._admits(delivery[0]):
             return

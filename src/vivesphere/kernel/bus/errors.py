@@ -7,7 +7,8 @@ BusError
 ├── RateLimited          `retry_after` seconds
 ├── NoResponder          nobody answers this request
 ├── RequestTimeout       the responder did not answer in time
-└── HopLimitExceeded     the chain of causes is a loop
+├── HopLimitExceeded     the chain of causes is a loop
+└── LogUnavailable       the event log cannot be read or written now
 """
 
 from vivesphere.kernel.errors import ViveSphereError
@@ -46,4 +47,8 @@ class RequestTimeout(BusError):
 
 
 class HopLimitExceeded(BusError):
+    pass
+
+
+class LogUnavailable(BusError):
     pass

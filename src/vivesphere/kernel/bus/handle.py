@@ -1,13 +1,15 @@
 """The handles through which the bus is used. Each is bound to one principal and one lifetime."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar, overload
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.bus import Bus
 from vivesphere.kernel.bus.delivery import Handler, Overflow, Subscription
+from vivesphere.kernel.bus.durable import Delivery, DurableListener
 from vivesphere.kernel.bus.errors import HopLimitExceeded, NotPermitted, RequestTimeout
 from vivesphere.kernel.bus.messages import Envelope, Event, Request
 from vivesphere.kernel.bus.namespaces import check_namespace
@@ -129,6 +131,29 @@ class BusHandle:
         self._bus.subscribe(subscription)
         subscription.on_close.append(self._lifetime.add(f"subscription {pattern}", subscription.close))
         return subscription
+
+    def listen_durably(
+        self, to: Sequence[type[Event]], handler: Callable[[Delivery[Any]], Awaitable[None]], *, name: str
+    ) -> DurableListener:
+        """Hear recorded events from the log, in their order, at least once each, across restarts: see `durable.py`.
+
+        `name` marks the place in the log; one that is new begins now. Raises ValueError for an event that is not recorded.
+        """
+        if passing := [kind.topic for kind in to if not kind.durable]:
+            raise ValueError(f"{passing[0]} is not durable: it is in no log that {name} could read")
+        kinds = {kind.topic: kind for kind in to}
+        listener = DurableListener(
+            f"{self.principal}/{name}",
+            kinds,
+            handler,
+            log=self._bus.log,
+            clock=self._bus.clock,
+            admits=self._admits,
+            jitter=random.random,
+        )
+        self._lifetime.add(f"durable listener {name}", self._bus.follow(listener, tuple(kinds)))
+        self._lifetime.spawn(listener.run(), name=f"durable listener {name}")
+        return listener
 
     def respond(self, request: type[Request[R]], handler: Callable[[Any], Awaitable[R]]) -> None:
         """Become the one who answers. Raises ValueError if somebody does already."""

@@ -1,13 +1,18 @@
 """Who hears a topic: a trie of patterns, and a capped cache of the answers."""
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+from vivesphere.kernel.bus.messages import Envelope
 from vivesphere.kernel.bus.topics import split_pattern, split_topic
-
-if TYPE_CHECKING:
-    from vivesphere.kernel.bus.delivery import Subscription
+from vivesphere.kernel.cause import Cause
 
 CACHED_TOPICS = 4096
+
+
+class Subscriber(Protocol):
+    """Whoever events are routed to, each with the cause of what is done because of it. `offer` never waits."""
+
+    def offer(self, routed: tuple[Envelope[Any], Cause]) -> None: ...
 
 
 class _Node:
@@ -15,8 +20,8 @@ class _Node:
 
     def __init__(self) -> None:
         self.children: dict[str, _Node] = {}
-        self.here: list[Subscription] = []
-        self.rest: list[Subscription] = []
+        self.here: list[Subscriber] = []
+        self.rest: list[Subscriber] = []
 
 
 class Routes:
@@ -24,25 +29,25 @@ class Routes:
 
     def __init__(self) -> None:
         self._root = _Node()
-        self._cache: dict[str, tuple[Subscription, ...]] = {}
+        self._cache: dict[str, tuple[Subscriber, ...]] = {}
 
-    def add(self, pattern: str, subscription: "Subscription") -> None:
-        """Subscriptions of one topic are called in the order in which their patterns lie in the trie."""
+    def add(self, pattern: str, subscription: Subscriber) -> None:
+        """Subscribers of one topic are called in the order in which their patterns lie in the trie."""
         self._leaf(pattern).append(subscription)
         self._cache.clear()
 
-    def remove(self, pattern: str, subscription: "Subscription") -> None:
+    def remove(self, pattern: str, subscription: Subscriber) -> None:
         """Take a subscription out; branches that carry nobody any more go with it."""
         self._prune(self._root, split_pattern(pattern), subscription)
         self._cache.clear()
 
-    def match(self, topic: str) -> "tuple[Subscription, ...]":
+    def match(self, topic: str) -> tuple[Subscriber, ...]:
         """Every subscription whose pattern names the topic."""
         known = self._cache.get(topic)
         return known if known is not None else self._find(topic)
 
-    def _find(self, topic: str) -> "tuple[Subscription, ...]":
-        found: list[Subscription] = []
+    def _find(self, topic: str) -> tuple[Subscriber, ...]:
+        found: list[Subscriber] = []
         nodes = [self._root]
         for token in split_topic(topic):
             found.extend(subscription for node in nodes for subscription in node.rest)
@@ -54,7 +59,7 @@ class Routes:
         answer = self._cache[topic] = tuple(found)
         return answer
 
-    def _leaf(self, pattern: str) -> "list[Subscription]":
+    def _leaf(self, pattern: str) -> list[Subscriber]:
         node = self._root
         for token in split_pattern(pattern):
             if token == ">":
@@ -62,7 +67,7 @@ class Routes:
             node = node.children.setdefault(token, _Node())
         return node.here
 
-    def _prune(self, node: _Node, tokens: tuple[str, ...], subscription: "Subscription") -> None:
+    def _prune(self, node: _Node, tokens: tuple[str, ...], subscription: Subscriber) -> None:
         if not tokens:
             node.here.remove(subscription)
         elif tokens[0] == ">":

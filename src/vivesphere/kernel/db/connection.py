@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from vivesphere.kernel import principals
 from vivesphere.kernel.db.access import AccessPolicy
 from vivesphere.kernel.db.authorizer import KERNEL_SAVEPOINT, Authorizer
-from vivesphere.kernel.db.event_rows import INSERT, LAST_SEQ, LogRow
+from vivesphere.kernel.db.event_rows import ADVANCE, INSERT, LAST_SEQ, SETTLE, LogRow
 from vivesphere.kernel.principals import SYSTEM, Principal
 
 BUSY_SECONDS = 5.0
@@ -173,6 +173,11 @@ class Connection:
         self.raw.executemany(INSERT, rows)
         last: int = self.raw.execute(LAST_SEQ).fetchone()[0]
         return last
+
+    def acknowledge(self, handled: Sequence[tuple[str, int]]) -> None:
+        """Note, as whoever is served, that these listeners have handled the events with these `seq`."""
+        self.raw.executemany(ADVANCE, handled)
+        self.raw.executemany(SETTLE, handled)
 
     def close(self) -> None:
         self.raw.set_progress_handler(None, 0)

@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from vivesphere.kernel.bus.topics import matches, split_pattern
-from vivesphere.kernel.cause import Mode
+from vivesphere.kernel.cause import Cause, Mode
 from vivesphere.kernel.db.models import LoggedEvent
 from vivesphere.kernel.db.schema import table_of
 from vivesphere.kernel.db.unit import Unit
@@ -35,6 +35,18 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     hop: int
     payload: dict[str, Any]
 
+    def cause(self) -> Cause:
+        """The cause the event was reported under."""
+        return Cause(
+            source=self.source,
+            actor=self.actor,
+            project=self.project,
+            mode=self.mode,
+            correlation_id=self.correlation_id,
+            causation_id=self.causation_id,
+            hop=self.hop,
+        )
+
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which events; every part that is given must hold. `before` is the cursor: only events with a smaller `seq`."""
@@ -55,7 +67,7 @@ class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
     next_before: int | None
 
 
-_COLUMNS = [log.c[field] for field in RecordedEvent.__struct_fields__]
+COLUMNS = [log.c[field] for field in RecordedEvent.__struct_fields__]
 
 
 def history(tx: Unit, query: HistoryQuery, limit: int = 50) -> HistoryPage:
@@ -74,16 +86,18 @@ def history(tx: Unit, query: HistoryQuery, limit: int = 50) -> HistoryPage:
             continue
         if len(found) == limit:
             return HistoryPage(items=tuple(found), next_before=found[-1].seq)
-        found.append(_recorded(row))
+        found.append(recorded(row))
     return HistoryPage(items=tuple(found), next_before=rows[-1].seq if len(rows) == take else None)
 
 
-def _recorded(row: sa.Row[Any]) -> RecordedEvent:
-    return RecordedEvent(**{**row._mapping, "mode": Mode(row.mode)})
+def recorded(row: sa.Row[Any]) -> RecordedEvent:
+    """The event in a row that has at least COLUMNS."""
+    fields = {name: row._mapping[name] for name in RecordedEvent.__struct_fields__}
+    return RecordedEvent(**{**fields, "mode": Mode(row.mode)})
 
 
 def _select(query: HistoryQuery) -> sa.Select[Any]:
-    wanted = sa.select(*_COLUMNS).order_by(log.c.seq.desc())
+    wanted = sa.select(*COLUMNS).order_by(log.c.seq.desc())
     conditions = {
         "source": query.source,
         "project": query.project,

@@ -17,6 +17,10 @@ INSERT = (
 )
 LAST_SEQ = "SELECT last_insert_rowid()"
 
+# What acknowledging (listener, seq) means: the cursor moves on, or a delivery that waited for another try is settled.
+ADVANCE = "UPDATE event_cursors SET seq = ?2 WHERE listener = ?1 AND seq < ?2"
+SETTLE = "DELETE FROM deliveries WHERE listener = ?1 AND seq = ?2"
+
 
 def row_of(envelope: Envelope[Any]) -> LogRow:
     """The event as it is written. Raises TypeError if msgspec cannot write the payload as JSON."""

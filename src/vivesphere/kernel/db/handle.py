@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 import sqlalchemy as sa
 
+from vivesphere.kernel.bus.durable import Acknowledgement
 from vivesphere.kernel.cause import cause_for
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db import table_records
@@ -61,9 +62,31 @@ class DatabaseHandle:
         result: R = await self._writer.write(self._work(rule, args, kwargs))
         return result
 
-    def _work(self, rule: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Work:
+    async def acknowledge(
+        self, delivery: Acknowledgement, rule: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Like `write`, and the event that `delivery` stands for is handled once this commit is on disk: neither without the
+        other, so that the rule's writes are made exactly once, however often the event comes."""
+        result: R = await self._writer.write(self._work(rule, args, kwargs, delivery))
+        return result
+
+    def _work(
+        self,
+        rule: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        acknowledges: Acknowledgement | None = None,
+    ) -> Work:
         # The cause is taken here, on the loop: the database threads do not see the caller's context.
-        return Work(self.principal, cause_for(self.principal), self._loop.create_future(), rule=rule, args=args, kwargs=kwargs)
+        return Work(
+            self.principal,
+            cause_for(self.principal),
+            self._loop.create_future(),
+            rule=rule,
+            args=args,
+            kwargs=kwargs,
+            acknowledges=acknowledges,
+        )
 
 
 class Database:

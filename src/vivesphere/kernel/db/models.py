@@ -67,6 +67,33 @@ class Effect(Model):
     finished_at: Mapped[datetime | None]
 
 
+class EventCursor(Model):
+    """How far a durable listener has come in the event log: what it has taken has this `seq` or a smaller one."""
+
+    __tablename__ = "event_cursors"
+
+    listener: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    seq: Mapped[int] = mapped_column(sa.BigInteger())
+
+
+class Delivery(Model):
+    """An event that a durable listener failed to handle: `waiting` for its next try at `next_at`, or `dead`."""
+
+    __tablename__ = "deliveries"
+
+    listener: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    seq: Mapped[int] = mapped_column(sa.BigInteger(), primary_key=True)
+    status: Mapped[str] = mapped_column(sa.String(7))
+    attempts: Mapped[int]
+    next_at: Mapped[datetime]
+    error: Mapped[str] = mapped_column(sa.Text)
+
+    __table_args__ = (
+        sa.CheckConstraint("status IN ('waiting', 'dead')", name="status"),
+        sa.Index("ix_deliveries_due", "listener", "status", "next_at"),
+    )
+
+
 class Installation(Model):
     """What this one installation is: single facts by name, such as its id and whether its first start is done."""
 

@@ -8,6 +8,7 @@ from typing import Any, Concatenate
 
 import sqlalchemy as sa
 
+from vivesphere.kernel.bus.durable import Acknowledgement
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db.connection import Connection
@@ -54,6 +55,7 @@ class Work:
     """A rule with its arguments, whom it is for, and what came of it."""
 
     __slots__ = (
+        "acknowledges",
         "args",
         "cause",
         "error",
@@ -77,7 +79,9 @@ class Work:
         rule: Rule,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        acknowledges: Acknowledgement | None = None,
     ) -> None:
+        self.acknowledges = acknowledges
         self.principal = principal
         self.cause = cause
         self.rule = rule
@@ -131,6 +135,8 @@ class Work:
             hooks.report(event, self.cause)
         if self.looped is not None:
             hooks.break_loop(self.principal, self.cause, self.looped)
+        if self.acknowledges is not None and self.error is None:
+            self.acknowledges.done = True
         if self.future.done():
             return
         if isinstance(self.error, StopIteration):

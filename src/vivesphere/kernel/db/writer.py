@@ -174,6 +174,7 @@ class Writer:
             for work in group:
                 self._run(connection, work)
             envelopes = self._record(connection, group)
+            self._acknowledge(connection, group)
             self._end(connection, group)
         finally:
             # Nothing is open after a commit; after anything else, what is still open has to go.
@@ -185,6 +186,7 @@ class Writer:
         if work.future.cancelled():
             # It may have run before, in a group whose transaction was lost: nothing of that is to leave.
             work.staged = ()
+            work.acknowledges = None
             return
         connection.serve(work.principal, self._access.policy)
         connection.savepoint()
@@ -210,6 +212,17 @@ class Writer:
         last = connection.append(rows)
         seqs = iter(range(last - len(rows) + 1, last + 1))
         return [envelope if row is None else msgspec.structs.replace(envelope, seq=next(seqs)) for envelope, row in staged]
+
+    def _acknowledge(self, connection: Connection, group: Sequence[Work]) -> None:
+        """The epilogue, too: a durable listener's event is handled in the very commit of what the handler wrote."""
+        handled = [
+            (work.acknowledges.listener, work.acknowledges.seq)
+            for work in group
+            if work.acknowledges is not None and work.error is None
+        ]
+        if handled:
+            connection.serve(SYSTEM, self._access.policy)
+            connection.acknowledge(handled)
 
     def _end(self, connection: Connection, group: Sequence[Work]) -> None:
         try:

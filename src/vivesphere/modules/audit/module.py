@@ -1,17 +1,27 @@
 """The wiring of audit."""
 
-from vivesphere.kernel.module import Listener, Module, ModuleContext
+from vivesphere.contracts.auth import LoginFailed, LoginSucceeded, PasswordChanged, RefreshTokenReused, UserCreated
+from vivesphere.kernel.events import LoopBroken, TableAccessDenied
+from vivesphere.kernel.module import DurableListener, Module, ModuleContext
 from vivesphere.modules.audit.controllers import AuditController, EventController
 from vivesphere.modules.audit.service import AuditService
 
-SECURITY_EVENTS = ("auth.login.*", "auth.refresh_token.reused", "auth.user.*", "database.access_denied", "bus.loop_broken")
+SECURITY_EVENTS = (
+    LoginFailed,
+    LoginSucceeded,
+    LoopBroken,
+    PasswordChanged,
+    RefreshTokenReused,
+    TableAccessDenied,
+    UserCreated,
+)
 
 
 def build(context: ModuleContext) -> Module:
     audit = AuditService(context.db, context.history, context.permissions)
     return Module(
         name=context.name,
-        listeners=tuple(Listener(pattern, audit.keep) for pattern in SECURITY_EVENTS),
+        durable_listeners=(DurableListener(SECURITY_EVENTS, audit.keep, "security"),),
         routes=(AuditController, EventController),
         provides={"audit": audit},
     )

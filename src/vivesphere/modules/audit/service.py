@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from vivesphere.kernel.bus.durable import Delivery
 from vivesphere.kernel.bus.errors import TopicInvalid
 from vivesphere.kernel.bus.log import EventHistory, events_by_topic
 from vivesphere.kernel.bus.messages import Envelope, Event
@@ -31,9 +32,9 @@ class AuditService:
         self._history = history
         self._permissions = permissions
 
-    async def keep(self, envelope: Envelope[Any]) -> None:
-        """Write a security event into the audit log."""
-        await self._db.write(rules.keep, entry_of(envelope))
+    async def keep(self, delivery: Delivery[Any]) -> None:
+        """Write a security event into the audit log; the entry and the event's acknowledgement are one commit."""
+        await self._db.acknowledge(delivery.acknowledgement, rules.keep, entry_of(delivery.envelope))
 
     async def list_entries(self, cursor: str | None, limit: int) -> Page[AuditEntry]:
         """Newest first."""

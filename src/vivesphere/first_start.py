@@ -15,14 +15,14 @@ log = structlog.get_logger("vivesphere.first_start")
 async def furnish(bus: BusHandle) -> None:
     """Make the bot Vivi on the web chat, and a paused trigger with its plan.
 
-    A first start that was cut short is not taken up again: what it had made stays, and the rest is left to the person.
+    A first start that was cut short is taken up by the next one: a part that is there already is left as it is.
     """
     made = await bus.request(CreateBot(name=BOT))
     if not isinstance(made, BotMade):
         log.info("first_start_part_exists", part="bot", detail=made.detail)
-        return
-    account = await bus.request(AddAccount(bot_id=made.bot_id, platform="webchat", start=True))
-    assert isinstance(account, AccountMade), account  # noqa: S101 - the web chat takes no configuration that could be wrong
+    account = await bus.request(AddAccount(bot_id=BOT, platform="webchat", start=True))
+    if not isinstance(account, AccountMade):
+        log.info("first_start_part_exists", part="account", detail=account.detail)
     await _furnish_trigger(bus)
 
 

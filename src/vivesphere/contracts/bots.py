@@ -93,7 +93,7 @@ class AccountMade(msgspec.Struct, frozen=True, tag="made"):
 
 
 class AddAccount(Request[AccountMade | BotRefused]):
-    """Add a login on a platform and, if `start`, connect it."""
+    """Add a login on a platform and, if `start`, connect it. `bot_id` is the bot's id or its name."""
 
     topic = "bots.account.add"
     permission = "bots.account.write"
@@ -114,7 +114,10 @@ class MessageRefused(msgspec.Struct, frozen=True, tag="refused"):
 
 
 class SendMessage(Request[MessageQueued | MessageRefused]):
-    """Queue a message. Without `account_id` the bot's only account is meant; `channel` is the platform's name for the place."""
+    """Queue a message. `bot_id` is the bot's id or its name.
+
+    Without `account_id` the bot's only account is meant; `channel` is the platform's name for the place.
+    """
 
     topic = "bots.message.send"
     permission = "bots.message.send"

@@ -152,7 +152,7 @@ def record_received(tx: Unit, account: AccountRecord, heard: Incoming) -> str:
 def enqueue(tx: Unit, outgoing: Outgoing) -> Queued:
     """Put a message in the outbox, once for each idempotency key. Raises BotUnknown, AccountUnknown or MessageInvalid."""
     account = sender_of(tx, outgoing)
-    bot = _bot_called(tx, outgoing.bot_id)
+    bot = bot_called(tx, outgoing.bot_id)
     key = outgoing.idempotency_key
     if key is not None and (earlier := repository.queued_under(tx, bot.id, key)) is not None:
         return Queued(earlier, account.id)
@@ -219,8 +219,8 @@ def _bot(tx: Unit, bot_id: str) -> BotRecord:
     return found
 
 
-def _bot_called(tx: Unit, id_or_name: str) -> BotRecord:
-    """Who writes a plan by hand names the bot as people do."""
+def bot_called(tx: Unit, id_or_name: str) -> BotRecord:
+    """The bot of that id or name: who writes a plan by hand names it as people do. Raises BotUnknown."""
     project = tx.cause.project
     found = repository.bot(tx, project, id_or_name) or repository.bot_by_name(tx, project, id_or_name)
     if found is None:
@@ -230,7 +230,7 @@ def _bot_called(tx: Unit, id_or_name: str) -> BotRecord:
 
 def sender_of(tx: Unit, outgoing: Outgoing) -> AccountRecord:
     """The account that is to send a message. Raises BotUnknown, AccountUnknown or MessageInvalid."""
-    accounts = repository.accounts_of(tx, [_bot_called(tx, outgoing.bot_id).id])
+    accounts = repository.accounts_of(tx, [bot_called(tx, outgoing.bot_id).id])
     if outgoing.account_id is not None:
         for account in accounts:
             if account.id == outgoing.account_id:

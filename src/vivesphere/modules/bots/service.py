@@ -64,15 +64,15 @@ class BotService:
     async def add_account(
         self, bot_id: str, platform: str, config: dict[str, Any], *, secret: str | None = None, start: bool = False
     ) -> AccountRecord:
-        """Raises BotUnknown, or InvalidInput for an unknown platform or a config that does not fit it."""
+        """`bot_id` may be the bot's name. Raises BotUnknown, or InvalidInput for a platform or config that is none."""
         decoded = self._platforms.find(platform).decode(config, has_secret=secret is not None)
-        await self.find_bot(bot_id)
+        bot = await self._db.read(rules.bot_called, bot_id)
         account_id, secret_id = new_id(), None
         if secret is not None:
             stored = await self._bus.request(StoreSecret(name=f"bots.account.{account_id}", value=secret))
             secret_id = stored.secret_id
         account = Login(
-            id=account_id, bot_id=bot_id, platform=platform, config=msgspec.to_builtins(decoded), secret_id=secret_id
+            id=account_id, bot_id=bot.id, platform=platform, config=msgspec.to_builtins(decoded), secret_id=secret_id
         )
         made = await self._db.write(rules.add_account, account, "started" if start else "stopped")
         if start:

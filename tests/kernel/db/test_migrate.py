@@ -237,3 +237,12 @@ async def test_the_server_opens_what_was_migrated(file: Path) -> None:
         assert database.access.policy.can(principals.SYSTEM, "read", "event_log")
     finally:
         await database.close()
+
+
+def test_looking_at_a_file_leaves_nothing_beside_it(file: Path) -> None:
+    before = sorted(file.parent.iterdir())
+    assert describe(file).endswith("up to date")
+    assert sorted(file.parent.iterdir()) == before
+    with closing(sqlite3.connect(file)) as somebody:
+        somebody.execute("CREATE TABLE half_way (id INTEGER)")
+        assert describe(file).endswith("up to date")

@@ -130,4 +130,6 @@ def _connect(file: Path) -> sqlite3.Connection:
 
 
 def _connect_to_look(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    # Without a log beside it nobody has it open, and only such a file can be read without making one.
+    alone = "" if file.with_name(f"{file.name}-wal").exists() else "&immutable=1"
+    return sqlite3.connect(f"{file.as_uri()}?mode=ro{alone}", uri=True, timeout=BUSY_SECONDS)

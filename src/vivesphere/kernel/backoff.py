@@ -4,11 +4,17 @@ import random
 from collections.abc import Callable
 
 
-class Backoff:
-    """Doubles from `first` to `longest` seconds; starts over after an attempt that held for `healthy` seconds.
+def delay(failures: int, jitter: Callable[[], float] = random.random, *, first: float, longest: float) -> float:
+    """Seconds to wait when `failures` attempts failed before this one: doubles from `first` to `longest`.
 
     Up to a fifth is taken off at random, so that all that one failure has ended together does not come back together.
     """
+    # Beyond 2^64 nothing but an overflow would change.
+    return min(first * 2.0 ** min(failures, 64), longest) * (1 - 0.2 * jitter())
+
+
+class Backoff:
+    """Counts failures for `delay`; starts over after an attempt that held for `healthy` seconds."""
 
     def __init__(
         self,
@@ -22,11 +28,11 @@ class Backoff:
         self._first = first
         self._longest = longest
         self._healthy = healthy
-        self._next = first
+        self._failures = 0
 
     def after(self, held: float = 0.0) -> float:
         """Seconds to wait after an attempt that held for `held` seconds; 0 for one that never came about."""
         if held >= self._healthy:
-            self._next = self._first
-        wait, self._next = self._next, min(self._next * 2, self._longest)
-        return wait * (1 - 0.2 * self._jitter())
+            self._failures = 0
+        self._failures += 1
+        return delay(self._failures - 1, self._jitter, first=self._first, longest=self._longest)

@@ -23,6 +23,7 @@ from vivesphere.kernel.db import deliveries
 from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.db.handle import Database, DatabaseHandle, Unit
 from vivesphere.kernel.principals import SYSTEM
+from vivesphere.kernel.services import Health
 
 DOOR = principals.module("door")
 HALL = principals.module("hall")
@@ -78,7 +79,7 @@ class World:
             log=DatabaseDeliveryLog(self.system, self.clock),
             clock=self.clock,
             admits=lambda envelope: getattr(envelope.payload, "number", 0) != 13,
-            jitter=lambda: 1.0,
+            jitter=lambda: 0.0,
         )
         listener = self.listener
 
@@ -287,10 +288,28 @@ async def test_a_failed_event_holds_nobody_up_and_comes_again_later_each_time_un
             await test.until(partial(lambda wanted: len(test.heard) == wanted, before + 1))
         await test.until(lambda: listener.dead == 1)
         await test.idle()
-        (dead,) = await test.system.read(deliveries.dead_letters, NAME)
-        assert (dead.seq, dead.attempts, dead.error) == (1, MAX_DELIVER, "ValueError: cannot open for 1")
+        (dead,) = await test.system.read(lambda tx: tx.execute(sa.select(deliveries.deliveries)).all())
+        assert (dead.status, dead.seq, dead.attempts) == ("dead", 1, MAX_DELIVER)
+        assert dead.error == "ValueError: cannot open for 1"
         await test.clock.advance(10_000)
         assert test.heard.count(1) == MAX_DELIVER
+
+
+async def test_a_stray_cancellation_fails_one_delivery_and_does_not_end_the_listener(tmp_path: Path) -> None:
+    async with world(tmp_path) as test:
+
+        async def await_what_somebody_cancelled(delivery: Delivery[Rang]) -> None:
+            test.heard.append(delivery.event.number)
+            if delivery.event.number == 1:
+                raise asyncio.CancelledError
+
+        test.handler = await_what_somebody_cancelled
+        listener = test.start()
+        await test.idle()
+        await test.ring(1, 2)
+        await test.until(lambda: test.heard == [1, 2])
+        await test.idle()
+        assert (listener.handled, listener.failed) == (1, 1)
 
 
 async def test_a_waiting_event_is_tried_again_after_a_restart(tmp_path: Path) -> None:
@@ -357,11 +376,15 @@ async def test_a_module_listens_through_its_handle(tmp_path: Path) -> None:
         bus.bus.read_with(DatabaseDeliveryLog(database.handle(SYSTEM), bus.clock))
         with pytest.raises(ValueError, match=r"door\.glanced is not durable"):
             bus.module("hall").listen_durably((Rang, Glanced), note, name="bell")
-        bus.module("hall").listen_durably((Rang, Knocked), note, name="bell")
+        listener = bus.module("hall").listen_durably((Rang, Knocked), note, name="bell")
         await bus.bus.settled()
         await database.handle(DOOR).write(_emit, Rang(number=1))
         await bus.bus.settled()
         assert heard == [1]
+        assert [(each.name, each.handled) for each in bus.bus.statistics().listeners] == [(NAME, 1)]
+        assert bus.bus.health() == Health()
+        listener.dead = 1
+        assert bus.bus.health() == Health("degraded", f"{NAME} gave up 1, see the log")
         assert not await bus.lifetime.close()
         await database.handle(DOOR).write(_emit, Rang(number=2))
         await bus.bus.settled()

@@ -173,7 +173,10 @@ class Bus:
             requests=self.requests,
             refused_by_rate=self.refused_by_rate,
             loops_broken=self.loops_broken,
-            listeners=tuple(ListenerStatistics(s.name, s.depth, s.handled, s.dropped, s.failed) for s in self._subscriptions),
+            listeners=(
+                *(ListenerStatistics(s.name, s.depth, s.handled, s.dropped, s.failed) for s in self._subscriptions),
+                *(ListenerStatistics(each.name, 0, each.handled, 0, each.failed) for each in self._durable),
+            ),
         )
 
     async def settled(self) -> None:
@@ -186,9 +189,10 @@ class Bus:
             await listener.drained()
 
     def health(self) -> Health:
-        """Degraded while events wait in a queue that has begun to drop."""
-        full = [f"{each.name} dropped {each.dropped}" for each in self._subscriptions if each.dropped and each.depth]
-        return Health("degraded", "; ".join(full)) if full else Health()
+        """Degraded while events wait in a queue that has begun to drop, and once a durable listener has given one up."""
+        trouble = [f"{each.name} dropped {each.dropped}" for each in self._subscriptions if each.dropped and each.depth]
+        trouble += [f"{each.name} gave up {each.dead}, see the log" for each in self._durable if each.dead]
+        return Health("degraded", "; ".join(trouble)) if trouble else Health()
 
     async def close(self, deadline: float = 5.0) -> None:
         """Let what is queued be handled, for `deadline` seconds at most, then stop every subscription."""

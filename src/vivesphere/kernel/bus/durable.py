@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 import structlog
 
+from vivesphere.kernel.backoff import delay
 from vivesphere.kernel.bus.errors import LogUnavailable
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import Cause, act_under
@@ -189,7 +190,11 @@ class DurableListener:
             act_under(envelope.cause.after(envelope.id))
             if self._admits(envelope):
                 await self._handler(Delivery(envelope, acknowledgement, due.attempts + 1))
-        except Exception as error:  # noqa: BLE001 - the bus boundary: what fails is put aside, and the next one goes on
+        except (Exception, asyncio.CancelledError) as error:
+            # A handler may await what was cancelled elsewhere; only a cancellation of this task ends it.
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             if not acknowledgement.done:
                 await self._put_aside(due, error)
             return
@@ -197,13 +202,13 @@ class DurableListener:
         if not acknowledgement.done:
             await self._log.acknowledge(acknowledgement)
 
-    async def _put_aside(self, due: Due, error: Exception) -> None:
+    async def _put_aside(self, due: Due, error: BaseException) -> None:
         self.failed += 1
         attempts = due.attempts + 1
         given_up = attempts >= MAX_DELIVER
         self.dead += given_up
-        delay = min(FIRST_DELAY * 2.0**due.attempts, LONGEST_DELAY) * (0.5 + self._jitter() / 2)
-        again_at = None if given_up else self._clock.now() + timedelta(seconds=delay)
+        seconds = delay(due.attempts, self._jitter, first=FIRST_DELAY, longest=LONGEST_DELAY)
+        again_at = None if given_up else self._clock.now() + timedelta(seconds=seconds)
         logger.warning("delivery_failed", listener=self.name, event_id=due.id, attempts=attempts, dead=given_up, exc_info=error)
         await self._log.park(self.name, due, f"{type(error).__name__}: {error}"[:1000], again_at)
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from vivesphere.kernel.bus.durable import Ahead, Due
@@ -39,13 +38,6 @@ _DUE = (
 )
 _NEXT_AT = sa.select(sa.func.min(deliveries.c.next_at)).where(_WAITING)
 _FORGET = sa.delete(deliveries).where(_OF_LISTENER, deliveries.c.seq == sa.bindparam("failed"))
-_DEAD = sa.select(deliveries).where(_OF_LISTENER, deliveries.c.status == "dead").order_by(deliveries.c.seq)
-
-
-class DeadLetter(msgspec.Struct, frozen=True):
-    seq: int
-    attempts: int
-    error: str
 
 
 def open_cursor(tx: Unit, listener: str) -> int:
@@ -99,11 +91,6 @@ def park(tx: Unit, listener: str, failed: Due, error: str, again_at: datetime | 
         },
     )
     move_on(tx, listener, seq)
-
-
-def dead_letters(tx: Unit, listener: str) -> tuple[DeadLetter, ...]:
-    """What the listener has given up."""
-    return tuple(DeadLetter(row.seq, row.attempts, row.error) for row in tx.execute(_DEAD, {"name": listener}))
 
 
 def _due(row: sa.Row[Any], attempts: int = 0) -> Due:

@@ -13,7 +13,7 @@ UI_SOURCES := $(subst $$,$$$$,$(shell find $(UI)/ui \( -name node_modules -o -na
 WORKERS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 NAMES ?=
 
-.PHONY: help install run test lint tests bench soak prove docs lock fmt migration chromium
+.PHONY: help install run test lint tests bench soak prove docs baseline lock fmt migration chromium
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -81,9 +81,9 @@ tests: install .make/dev
 bench: install .make/dev ## the benchmarks beside their peers; NAMES="events" runs some
 	@$(BIN)/python -m benchmarks $(NAMES)
 
-soak: install .make/dev ## the property tests with a hundred times as many examples, and a hundred kills of the server
+soak: install .make/dev ## the property tests with a hundred times as many examples, and a hundred kills of the server and of its bus
 	$(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=soak
-	VIVESPHERE_TEST_KILLS=100 VIVESPHERE_TEST_SEED=$$RANDOM $(BIN)/python -m pytest tests/e2e/test_chaos.py
+	VIVESPHERE_TEST_KILLS=100 VIVESPHERE_TEST_SEED=$$RANDOM $(BIN)/python -m pytest tests/e2e/test_chaos.py tests/e2e/test_bus_crash.py
 
 prove: install .make/dev ## take each part of the kernel out in turn; the end-to-end test that must notice fails
 	@$(BIN)/python -m tests.prove_kernel
@@ -91,6 +91,9 @@ prove: install .make/dev ## take each part of the kernel out in turn; the end-to
 docs: install ## write docs/reference/ and the page's client anew from the code
 	$(BIN)/python -m docs.generate
 	$(BIN)/python hatch_build.py client
+
+baseline: install .make/dev ## write down what is promised today; a breaking change needs REASON="why"
+	@$(BIN)/python -m tests.contracts.record $(if $(REASON),"$(REASON)")
 
 lock: .venv/pyvenv.cfg ## pin what *.in and pyproject.toml ask for, with hashes; UPGRADE=--upgrade renews all
 	@.ci/lock $(UPGRADE)

@@ -30,9 +30,15 @@ GATES = (
     Gate("kernel/bus", 100.0, ("src/vivesphere/kernel/bus/*",)),
     *(
         Gate(f"kernel/db/{room}", 100.0, (f"src/vivesphere/kernel/db/{room}.py", f"src/vivesphere/kernel/db/{room}/*"))
-        for room in ("access", "authorizer", "writer", "handle")
+        for room in ("access", "authorizer", "writer", "handle", "settling", "kept_replies", "deliveries", "dead_letters")
     ),
     Gate("every service.py", 100.0, ("src/vivesphere/modules/*/service.py",)),
+    # Use cases of their own beside the security log; services but for the name of the file.
+    Gate(
+        "audit's other services",
+        100.0,
+        ("src/vivesphere/modules/audit/events.py", "src/vivesphere/modules/audit/dead_letters.py"),
+    ),
 )
 
 

@@ -21,6 +21,8 @@ NOTICED_BY = {
     "effects_gate": "test_kernel.py::test_a_dry_run_leaves_the_world_alone",
     "hop_limit": "test_kernel.py::test_a_loop_of_events_ends_at_the_hop_limit_and_is_told_of",
     "rate_limit": "test_kernel.py::test_a_flooding_plugin_is_held_back_and_a_neighbour_is_not",
+    "loop_watch": "test_kernel.py::test_a_listener_that_holds_the_loop_is_named_in_the_metrics_and_told_of",
+    "access_reports": "test_kernel.py::test_refusals_without_end_leave_one_event_a_second",
     "journal": "test_crash.py::test_a_waiting_run_goes_on_after_sigkill_and_repeats_nothing",
 }
 

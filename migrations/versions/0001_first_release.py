@@ -36,12 +36,16 @@ def upgrade() -> None:
         "deliveries",
         sa.Column("listener", sa.String(length=200), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=True),
         sa.Column("status", sa.String(length=7), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_at", sa.BigInteger(), nullable=False),
-        sa.Column("error", sa.Text(), nullable=False),
-        sa.CheckConstraint("status IN ('waiting', 'dead')", name=op.f("ck_deliveries_status")),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("failed_at", sa.BigInteger(), nullable=True),
+        sa.Column("error", sa.Text(), server_default="", nullable=False),
+        sa.Column("replay", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.CheckConstraint("status IN ('waiting', 'dead', 'done')", name=op.f("ck_deliveries_status")),
         sa.PrimaryKeyConstraint("listener", "seq", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint("id", name=op.f("uq_deliveries_id")),
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("ix_deliveries_due", ["listener", "status", "next_at"], unique=False)
@@ -73,6 +77,7 @@ def upgrade() -> None:
         "event_cursors",
         sa.Column("listener", sa.String(length=200), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("listener", name=op.f("pk_event_cursors")),
     )
     op.create_table(
@@ -88,6 +93,7 @@ def upgrade() -> None:
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("causation_id", sa.String(length=64), nullable=True),
         sa.Column("hop", sa.Integer(), nullable=False),
+        sa.Column("bytes", sa.Integer(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_event_log")),
         sa.UniqueConstraint("id", name=op.f("uq_event_log_id")),
@@ -95,6 +101,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("event_log", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_event_log_correlation_id"), ["correlation_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_event_log_topic"), ["topic"], unique=False)
 
     op.create_table(
         "installation",
@@ -102,6 +109,18 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_installation")),
     )
+    op.create_table(
+        "kept_replies",
+        sa.Column("asker", sa.String(length=200), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("reply", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("asker", "key", name=op.f("pk_kept_replies")),
+    )
+    with op.batch_alter_table("kept_replies", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_kept_replies_created_at"), ["created_at"], unique=False)
+
     op.create_table(
         "plans",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -368,6 +387,20 @@ def upgrade() -> None:
         batch_op.create_index("ix_runs_plan_id_id", ["plan_id", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_runs_status"), ["status"], unique=False)
 
+    op.create_table(
+        "unanswered_messages",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("asked", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.String(length=5), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["bot_accounts.id"], name=op.f("fk_unanswered_messages_account_id_bot_accounts")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unanswered_messages")),
+    )
     op.create_table(
         "run_steps",
         sa.Column("run_id", sa.String(length=36), nullable=False),

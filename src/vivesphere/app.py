@@ -6,7 +6,6 @@
 
 import asyncio
 import gc
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import ModuleType
@@ -19,29 +18,38 @@ from litestar import Litestar
 
 from vivesphere import first_start, tables
 from vivesphere.contracts import auth, bots, plans, plugins, secrets, tools, triggers
+from vivesphere.contracts import settings as settings_contract
 from vivesphere.kernel import paths, principals, release, serving, telemetry
+from vivesphere.kernel.bus.audit import AuditRecorder
+from vivesphere.kernel.bus.audit_policy import AuditPolicy
 from vivesphere.kernel.bus.bus import Bus
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.bus.limits import BusSettings, Limits
-from vivesphere.kernel.bus.log import DatabaseDeliveryLog, EventHistory
-from vivesphere.kernel.bus.messages import Event, Request
+from vivesphere.kernel.bus.log import DatabaseDeliveryLog, DatabaseEventLog, EventHistory
+from vivesphere.kernel.bus.messages import Request
+from vivesphere.kernel.bus.overview import BusOverview
+from vivesphere.kernel.bus.redelivery import Redelivery
+from vivesphere.kernel.bus.reports import own_cause
+from vivesphere.kernel.bus.retention import EventLogSettings, EventRetention
 from vivesphere.kernel.clock import Clock, SystemClock
 from vivesphere.kernel.data_directory import DataDirectory
 from vivesphere.kernel.db import installation, migrate
-from vivesphere.kernel.db.handle import Database, Unit
+from vivesphere.kernel.db.access_reports import AccessReports
+from vivesphere.kernel.db.handle import Database, DatabaseHandle
 from vivesphere.kernel.db.location import database_file
+from vivesphere.kernel.db.work import Hooks
 from vivesphere.kernel.effects import Effects, EffectsSettings
-from vivesphere.kernel.http.openapi import openapi_document as http_document
 from vivesphere.kernel.http.server import HttpKernel, build_http
 from vivesphere.kernel.lifetime import Lifetime
-from vivesphere.kernel.module import Handles, Module, ModuleContext, OperatorCommand
+from vivesphere.kernel.loop_watch import LoopSettings, LoopWatch
+from vivesphere.kernel.module import Handles, Module, ModuleContext, OperatorCommand, OperatorStream
 from vivesphere.kernel.operator_socket import Ask, OperatorRefused, OperatorSocket, carry_out
 from vivesphere.kernel.outbound import Outbound
 from vivesphere.kernel.permissions import Permissions
 from vivesphere.kernel.principals import SYSTEM, Principal
 from vivesphere.kernel.services import ServiceRegistry
 from vivesphere.kernel.settings import Settings
-from vivesphere.kernel.startup import begin, check_answered, end, wire
+from vivesphere.kernel.startup import begin, check_answered, check_contracts, end, wire
 from vivesphere.kernel.telemetry import LogSettings, Metrics
 from vivesphere.kernel.vault import Vault
 from vivesphere.modules.audit.module import build as audit_module
@@ -71,7 +79,7 @@ MODULES: Mapping[str, Build] = {
     "triggers": triggers_module,
 }
 
-CONTRACTS: tuple[ModuleType, ...] = (auth, bots, plans, plugins, secrets, tools, triggers)
+CONTRACTS: tuple[ModuleType, ...] = (auth, bots, plans, plugins, secrets, settings_contract, tools, triggers)
 
 FIRST_START = "first_start"
 STOP_DEADLINE = 5.0
@@ -95,6 +103,13 @@ class Application:
         self.lifetime = Lifetime("server")
         self.stopping = stopping or asyncio.Event()
         self.bus = Bus(permissions=self.permissions, limits=Limits(settings.section("bus", BusSettings), clock), clock=clock)
+        self.loop_watch = LoopWatch(
+            settings.section("loop", LoopSettings),
+            places=(paths.PACKAGE, paths.plugins()),
+            tell=lambda blocked: self.bus.deliver(self.bus.envelope(blocked, own_cause())),
+            observe=self.metrics.loop_lag.observe,
+        )
+        settings.watch("loop", LoopSettings, self.loop_watch.change)
         self.modules: list[tuple[Module, ModuleContext]] = []
         self._builds = builds
         self._releases: list[Callable[[], Awaitable[None]]] = []
@@ -107,12 +122,16 @@ class Application:
         await self._open_effects()
         for name, build in self._builds.items():
             context = self._context(name)
-            self.modules.append((module := build(context), context))
+            self.modules.append((build(context), context))
+        check_contracts(CONTRACTS, [module for module, _ in self.modules])
+        for module, context in self.modules:
             wire(module, context)
         check_answered((each for each in requests() if each.topic.partition(".")[0] in self._builds), self.bus.answered())
         self.http = self._build_http()
         for warning in self.settings.check():
             log.warning(warning)
+        self.loop_watch.start()
+        self.lifetime.add("loop watch", self.loop_watch.stop)
         for module, context in self.modules:
             await begin(module, context)
         if self._builds.keys() >= MODULES.keys():
@@ -133,21 +152,51 @@ class Application:
         """What the CLI may ask."""
         return {command.name: command for module, _ in self.modules for command in module.operator_commands}
 
+    def operator_streams(self) -> Mapping[str, OperatorStream]:
+        """What the CLI may follow."""
+        return {stream.name: stream for module, _ in self.modules for stream in module.operator_streams}
+
     async def _open_database(self) -> None:
         await asyncio.to_thread(migrate.bring_up_to_date, self._database_file, owners=tables.owners())
-        self.database = await Database.open(self._database_file, clock=self.clock)
+        hooks = Hooks(
+            check=self.bus.check,
+            dispatch=self.bus.dispatch,
+            report=AccessReports(self.clock, self.bus.trouble.report),
+            break_loop=self.bus.trouble.loop_broken,
+        )
+        self.database = await Database.open(self._database_file, clock=self.clock, hooks=hooks)
         self._releases.append(self.database.close)
-        self.database.hooks.check = lambda principal, event: self.bus.check(principal, type(event))
-        self.database.hooks.dispatch = self.bus.dispatch
-        self.database.hooks.report = self.bus.report
-        self.database.hooks.break_loop = self.bus.break_loop
-        self.bus.record_with(self._record)
         self.bus.read_with(DatabaseDeliveryLog(self.database.handle(SYSTEM), self.clock))
         self.services.register("database", self.database.health)
         self.services.register("bus", self.bus.health)
+        self._keep_events(self.database.handle(SYSTEM))
 
-    async def _record(self, principal: Principal, event: Event) -> None:
-        await self.database.handle(principal).write(_emit, event)
+    def _keep_events(self, system: DatabaseHandle) -> None:
+        """Record events, and keep the log within its limits."""
+        event_log = DatabaseEventLog(self.database.handle)
+        self.bus.record_with(event_log.record)
+        self.redelivery = Redelivery(system, lambda: tuple(self.bus.durable))
+        retention = EventRetention(
+            system,
+            self._database_file,
+            self.settings.section("events", EventLogSettings),
+            log=event_log,
+            redelivery=self.redelivery,
+            running=lambda: tuple(self.bus.durable),
+            clock=self.clock,
+        )
+        self.settings.watch("events", EventLogSettings, retention.change)
+        self.services.register("event log", retention.health)
+        recorder = AuditRecorder(retention.append, self.clock)
+        recorder.start()
+        # Not of the lifetime: what modules say while they stop, and what the bus still hands out, is to be recorded, too.
+        self._releases.append(recorder.close)
+        bus = self.settings.watch("bus", BusSettings, lambda new: self.bus.change(new, AuditPolicy.parse(new.audit)))
+        self.bus.audit_with(AuditPolicy.parse(bus.audit), recorder)
+        self.lifetime.spawn(retention.run(), name="event retention")
+
+    def _bus_overview(self) -> BusOverview:
+        return msgspec.structs.replace(self.bus.overview(), loop=self.loop_watch.statistics())
 
     async def _open_effects(self) -> None:
         outbound = Outbound(self.settings.section("effects", EffectsSettings))
@@ -169,6 +218,8 @@ class Application:
             db=self.database.handle(principal),
             access=self.database.access,
             history=EventHistory(self.database.handle(SYSTEM)),
+            redelivery=self.redelivery,
+            bus_overview=self._bus_overview,
             vault=self.vault,
             settings=self.settings,
             permissions=self.permissions,
@@ -184,8 +235,10 @@ class Application:
 
     def _build_http(self) -> Litestar:
         self.metrics.watch(self.bus, self.database, self.services)
+        self.metrics.watch_loop(self.loop_watch)
         kernel = HttpKernel(
             bus=BusHandle(self.bus, SYSTEM, self.lifetime.child("http")),
+            history=EventHistory(self.database.handle(SYSTEM)),
             permissions=self.permissions,
             services=self.services,
             settings=self.settings,
@@ -223,26 +276,30 @@ async def running(
 
 async def serve(settings: Settings) -> None:
     """Run the server until SIGTERM or SIGINT. Raises StartError before anything is answered."""
-    telemetry.configure_logging(settings.section("log", LogSettings))
+    telemetry.configure_logging(settings.watch("log", LogSettings, telemetry.configure_logging))
     stopping = asyncio.Event()
     serving.stop_on_signals(stopping)
     listening = serving.bind(settings.server.host, settings.server.port)
     async with running(settings, stopping=stopping) as application:
         commands = application.operator_commands()
-        operator = OperatorSocket(application.data.operator_socket, commands)
+        operator = OperatorSocket(application.data.operator_socket, commands, application.operator_streams())
         await operator.open()
         # What is up by now stays: the collector need never walk it again, which took a tenth of a second each time.
         gc.freeze()
         gc.enable()
+        no_more_reloads = serving.reload_on_hangup(lambda: _reload(commands), stopping)
         try:
             await _announce(serving.url_of(listening), commands)
             await serving.serve(application.http, listening, stopping)
         finally:
+            no_more_reloads()
             await operator.close()
 
 
 async def operate_offline(settings: Settings, command: str, arguments: dict[str, Any]) -> Any:
     """Carry out one operator command while no server runs. Raises StartError if one does, OperatorRefused if it is refused."""
+    # Known, so that a file that sets it is not refused; a command's own output is enough for whoever gave it.
+    settings.section("log", LogSettings)
     telemetry.configure_logging(LogSettings(level="warning"))
     async with running(settings) as application:
         answer = await carry_out(application.operator_commands(), Ask(command, arguments))
@@ -265,20 +322,11 @@ async def _announce(url: str, commands: Mapping[str, OperatorCommand]) -> None:
         click.echo(f"Set it up with this link, which works once: {url}{link['path']}")
 
 
-def _emit(tx: Unit, event: Event) -> None:
-    tx.emit(event)
+async def _reload(commands: Mapping[str, OperatorCommand]) -> None:
+    answer = await carry_out(commands, Ask("settings.reload"))
+    if answer.error is not None:
+        log.error("settings_not_reloaded", reason=answer.error)
 
 
 def _refuse_to_issue(principal: Principal, lifetime: Lifetime) -> NoReturn:
     raise PermissionError(f"only the module plugins gives out handles, and not even for {principal}")
-
-
-def openapi_document() -> bytes:
-    """The OpenAPI 3.1 document of this release, indented: what a new installation serves as `/schema/openapi.json`."""
-
-    async def of_a_new_installation(folder: str) -> bytes:
-        async with running(Settings.load({"VIVESPHERE_DATA_DIR": folder})) as application:
-            return msgspec.json.format(msgspec.json.encode(http_document(application.http)), indent=2) + b"\n"
-
-    with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(of_a_new_installation(folder))

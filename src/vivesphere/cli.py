@@ -1,26 +1,31 @@
-"""The command line. What the server must be asked goes over the operator socket, or is done here while no server runs."""
+"""The command line: every command, but for those about events."""
 
-import asyncio
 import gc
 import getpass
-import os
+import json
 import sys
 import warnings
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from vivesphere.kernel.data_directory import DataDirectory
+from vivesphere.cli_events import events
+from vivesphere.cli_operator import ask_running_server, load_settings, operate, operate_existing, run
 from vivesphere.kernel.errors import ViveSphereError
-from vivesphere.kernel.settings import Settings
-
-T = TypeVar("T")
 
 
 class _Group(click.Group):
     """Turns our own errors into one sentence and exit code 2."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for each in args:
+            try:
+                each.encode()
+            except UnicodeEncodeError:
+                raise click.UsageError(f"{each!a} is not UTF-8, and nothing here is called so.") from None
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -44,7 +49,7 @@ def serve() -> None:
     with _as_if_missing("rich", "pygments"):
         from vivesphere import app  # noqa: PLC0415 - the server's imports cost half a second; `version` and `--help` need none
 
-    _run(app.serve(_settings()))
+    run(app.serve(load_settings()))
 
 
 @cli.command()
@@ -65,7 +70,7 @@ def doctor() -> None:
 
     table = Table("", "check", "finding", box=None)
     marks = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/]"}
-    findings = checkup.findings(_settings())
+    findings = checkup.findings(load_settings())
     for finding in findings:
         table.add_row(marks[finding.status], finding.check, finding.detail)
     Console().print(table)
@@ -89,7 +94,7 @@ _password = click.option(
 @_password
 def user_add(username: str, role: str, *, password_stdin: bool) -> None:
     """Add a person who may sign in."""
-    _operate("auth.user.add", {"username": username, "role": role, "password": _ask_password(from_stdin=password_stdin)})
+    operate("auth.user.add", {"username": username, "role": role, "password": _ask_password(from_stdin=password_stdin)})
     click.echo(f"{username} may sign in.")
 
 
@@ -98,8 +103,39 @@ def user_add(username: str, role: str, *, password_stdin: bool) -> None:
 @_password
 def user_passwd(username: str, *, password_stdin: bool) -> None:
     """Set a person's password; every session of theirs ends."""
-    _operate("auth.user.passwd", {"username": username, "password": _ask_password(from_stdin=password_stdin)})
+    operate("auth.user.passwd", {"username": username, "password": _ask_password(from_stdin=password_stdin)})
     click.echo(f"{username} has a new password.")
+
+
+@cli.group()
+def settings() -> None:
+    """What the server is set to."""
+
+
+@settings.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Everything that is known of each setting, as JSON.")
+def settings_show(*, as_json: bool) -> None:
+    """Show every setting with its value and where the value comes from; secrets are masked. A reload changes `live` ones."""
+    found = operate_existing("settings.show", {})
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for each in found:
+        value = "" if each["value"] is None else json.dumps(each["value"], ensure_ascii=False)
+        live = ", live" if each["live"] else ""
+        click.echo(f"{each['environment']} = {value}  ({each['source']}{live})")
+
+
+@settings.command("reload")
+def settings_reload() -> None:
+    """Let the running server read its settings file anew; nothing changes if anything in it is wrong."""
+    changed = ask_running_server("settings.reload", {}, "it reads its settings when it starts")
+    for key in changed["keys"]:
+        click.echo(f"{key} has changed.")
+    for key in changed["restart_needed"]:
+        click.echo(f"{key} will change at the next start.")
+    if not any(changed.values()):
+        click.echo("Nothing has changed.")
 
 
 @contextmanager
@@ -112,10 +148,6 @@ def _as_if_missing(*packages: str) -> Iterator[None]:
     finally:
         for package in absent:
             del sys.modules[package]
-
-
-def _settings() -> Settings:
-    return Settings.load(os.environ)
 
 
 def _ask_password(*, from_stdin: bool) -> str:
@@ -131,22 +163,4 @@ def _ask_password(*, from_stdin: bool) -> str:
             raise click.UsageError(sentence) from None
 
 
-def _operate(command: str, arguments: dict[str, Any]) -> Any:
-    """Ask the running server; if none runs, be the server for the moment that the command takes."""
-    from vivesphere.kernel.operator_socket import ask_server  # noqa: PLC0415 - `serve` starts faster without the client
-
-    settings = _settings()
-    socket = DataDirectory(settings.server.data_dir).operator_socket
-    try:
-        return _run(ask_server(socket, command, arguments))
-    except (ConnectionError, FileNotFoundError):
-        from vivesphere import app  # noqa: PLC0415 - only needed while no server runs
-
-        return _run(app.operate_offline(settings, command, arguments))
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    import uvloop  # noqa: PLC0415 - loaded where a loop is started
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+cli.add_command(events)

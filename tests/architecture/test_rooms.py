@@ -30,6 +30,10 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "roles": "the roles and what each holds: the one page that says so",
         "tokens": "signing and reading access tokens: a format of its own (RFC 7519)",
     },
+    "audit": {
+        "dead_letters": "hearing again: dead letters and replay, use cases of their own beside the security log",
+        "events": "the recorded events, their chains and the bus, as whoever asks may see them",
+    },
     "tools": {
         "builtin": "the tools that come with the server, one file a category",
         "execution": "one run of one tool: time, size and failures, the same for every source of tools",
@@ -42,6 +46,7 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "accounts": "the accounts that run in this process: objects with connections, neither rows nor requests",
         "chat": "the WebSockets of the web chat: an edge that stays open, unlike a controller's request",
         "connectors": "one file a platform, each knowing its protocol and nothing of bots",
+        "conversation": "from a message to its answer, once: neither one request nor one event, but what goes on between them",
         "lanes": "order within a conversation and progress beside it: concurrency, apart from what is done in it",
         "loop_guard": "stops two machines from talking to each other: memory of a while, not in the database",
         "outbox": "sends what is queued while an account is connected: a loop, not a use case",

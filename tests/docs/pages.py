@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[2]
-GENERATED = {ROOT / "docs/reference/settings.md", ROOT / "docs/reference/events.md"}
+GENERATED = {ROOT / "docs/reference/settings.md", ROOT / "docs/reference/bus.md"}
 
 
 class Block(NamedTuple):

@@ -7,11 +7,13 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import click
 import jsonschema_rs
 import pytest
-from docs.generate import REFERENCE, described_settings
+from docs.generate import REFERENCE
+from docs.reference_writer.settings import described_settings
 from tests.docs.pages import ROOT, Block, blocks, inline_code, links, make_targets, pages, shown, tables, written
 
 from vivesphere import app
@@ -116,7 +118,7 @@ def test_every_make_target_that_is_named_exists() -> None:
 def test_every_target_of_make_is_explained() -> None:
     """`make help` shows the comment behind a target; those without one are steps of others."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    promised = {"run", "test", "bench", "soak", "docs", "lock", "fmt", "migration", "lint"}
+    promised = {"run", "test", "bench", "soak", "docs", "baseline", "lock", "fmt", "migration", "lint"}
     assert promised <= set(re.findall(r"^([a-z]+):[^\n]*## \w", makefile, re.MULTILINE))
 
 
@@ -132,8 +134,8 @@ def openapi() -> dict[str, Any]:
 
 
 def operation(document: dict[str, Any], method: str, path: str) -> dict[str, Any] | None:
-    """The operation whose path template fits: `$BOT` and `dice` both stand for `{id}`."""
-    for template, operations in document["paths"].items():
+    """The operation whose path template fits: `$BOT` and `dice` both stand for `{id}`. What is written out goes first."""
+    for template, operations in sorted(document["paths"].items(), key=lambda each: each[0].count("{")):
         pattern = re.sub(r"\\\{[^/]+?\\\}", "[^/]+", re.escape(template))
         if re.fullmatch(pattern, path) and method in operations:
             found: dict[str, Any] = operations[method]
@@ -159,8 +161,11 @@ def curls() -> list[tuple[str, str, str, str | None]]:
 @pytest.mark.parametrize(("place", "method", "path", "body"), curls(), ids=lambda part: str(part).partition("{")[0])
 def test_a_call_of_the_guides_fits_the_api(place: str, method: str, path: str, body: str | None) -> None:
     document = openapi()
+    path, _, query = path.partition("?")
     found = operation(document, method, path)
     assert found is not None, f"{place}: no {method.upper()} {path}"
+    asked = {each["name"] for each in found.get("parameters", ()) if each["in"] == "query"}
+    assert set(parse_qs(query)) <= asked
     if body is not None:
         schema = found["requestBody"]["content"]["application/json"]["schema"]
         jsonschema_rs.validate({**schema, "components": document["components"]}, json.loads(body))

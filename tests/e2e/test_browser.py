@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.support.browser import Visitor, chromium_running, visiting
 from tests.support.process import PASSWORD, ServerProcess, serving
+from tests.support.waiting import until
 
 SUM = re.compile(r"\d")
 
@@ -39,6 +41,11 @@ def say(visitor: Visitor, text: str) -> None:
     box = visitor.page.get_by_role("textbox", name="Message", exact=True)
     box.fill(text)
     box.press("Enter")
+
+
+def texts(client: httpx.Client, topic: str) -> list[str]:
+    events = client.get("/api/v1/events", params={"topic": topic}).raise_for_status().json()["items"]
+    return [event["data"]["text"] for event in events]
 
 
 def test_a_newcomer_sets_up_chats_and_sees_the_event_arrive(browser: Browser, new_server: ServerProcess) -> None:
@@ -155,3 +162,41 @@ def test_the_chat_comes_back_when_the_server_does(browser: Browser, tmp_path: Pa
             say(visitor, "!echo after")
             expect(lines).to_have_count(2)
             expect(lines.last).to_contain_text("after")
+
+
+def test_what_was_typed_without_a_connection_is_sent_though_the_page_was_left(browser: Browser, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with serving(data_dir) as first, visiting(browser, first.url) as visitor:
+        visitor.page.goto("/chat")
+        visitor.sign_in("admin", PASSWORD)
+        lines = visitor.page.get_by_role("log").locator("[data-direction=out]")
+        say(visitor, "!echo before")
+        expect(lines).to_have_count(1)
+        first.kill()
+        expect(visitor.page.get_by_text("The connection is gone.")).to_be_visible()
+        say(visitor, "!echo typed without it")
+        visitor.go("Plans")
+        visitor.go("Chat")
+        expect(visitor.page.get_by_text("waits for the connection…")).to_be_visible()
+        visitor.go("Plans")
+        with serving(data_dir, {"VIVESPHERE_PORT": first.url.rpartition(":")[2]}) as second, closing(second.client()) as client:
+            heard = until(lambda: texts(client, "bots.message.received"), lambda said: "!echo typed without it" in said)
+            assert heard.count("!echo typed without it") == 1
+            visitor.go("Chat")
+            expect(lines.last).to_contain_text("typed without it")
+            expect(visitor.page.get_by_text("waits for the connection…")).to_have_count(0)
+
+
+def test_a_list_of_many_pages_is_shown_to_its_end(browser: Browser, server: ServerProcess) -> None:
+    with closing(server.client()) as client:
+        for number in range(201):
+            client.post("/api/v1/bots", json={"name": f"One of many {number}"}).raise_for_status()
+    with visiting(browser, server.url) as visitor:
+        visitor.page.goto("/")
+        visitor.sign_in("admin", PASSWORD)
+        more = visitor.page.get_by_role("button", name=re.compile(r"Show more \(\d+ left\)"))
+        expect(more).to_be_visible()
+        while more.is_visible():
+            more.click()
+        for number in (0, 200):
+            expect(visitor.page.get_by_role("article", name=f"One of many {number}", exact=True)).to_be_visible()

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.support.browser import DESKTOP, PHONE, Visitor, chromium_running, visiting
 from tests.support.process import PASSWORD, ServerProcess, serving
 
-PLACES = ("Dashboard", "Chat", "Tools", "Plugins", "Plans", "Triggers")
+PLACES = ("Dashboard", "Chat", "Tools", "Plugins", "Plans", "Triggers", "Events")
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +33,11 @@ def visitor(request: pytest.FixtureRequest, browser: Browser, server: ServerProc
         yield signed_in
 
 
-def faults(visitor: Visitor) -> list[Any]:
-    """What is wrong with the page as it stands: axe's findings, and a width that needs scrolling sideways."""
-    overflow = visitor.overflow()
-    return [*visitor.violations(), *([f"{overflow} px too wide"] if overflow > 0 else [])]
-
-
 def test_every_page_is_accessible_and_fits(visitor: Visitor) -> None:
     found = {}
     for place in PLACES:
         visitor.go(place)
-        found[place] = faults(visitor)
+        found[place] = visitor.faults()
     assert found == {place: [] for place in PLACES}
 
 
@@ -53,16 +46,16 @@ def test_what_opens_within_a_page_is_accessible_and_fits(visitor: Visitor) -> No
     visitor.go("Tools")
     page.get_by_role("link", name=re.compile("dice.roll")).click()
     visitor.heading("dice.roll")
-    assert faults(visitor) == []
+    assert visitor.faults() == []
     visitor.go("Plans")
     page.get_by_role("link", name="Morning roll").click()
     visitor.heading("Morning roll")
-    assert faults(visitor) == []
+    assert visitor.faults() == []
     visitor.go("Triggers")
     page.get_by_role("button", name="History").first.click()
     page.get_by_role("button", name="New trigger").click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    assert faults(visitor) == []
+    assert visitor.faults() == []
 
 
 def test_the_pages_before_the_door_are_accessible(browser: Browser, server: ServerProcess) -> None:
@@ -70,10 +63,10 @@ def test_the_pages_before_the_door_are_accessible(browser: Browser, server: Serv
         for path, heading in (("/login", "Welcome back"), ("/setup?token=used", "Set up your server")):
             stranger.page.goto(path)
             stranger.heading(heading)
-            assert faults(stranger) == []
+            assert stranger.faults() == []
         stranger.page.goto("/nowhere/at/all")
         stranger.heading("There is no such page")
-        assert faults(stranger) == []
+        assert stranger.faults() == []
 
 
 def test_on_a_phone_the_menu_opens_leads_on_and_closes(browser: Browser, server: ServerProcess) -> None:
@@ -82,7 +75,7 @@ def test_on_a_phone_the_menu_opens_leads_on_and_closes(browser: Browser, server:
         visitor.sign_in("admin", PASSWORD)
         visitor.page.get_by_role("button", name="Open the menu").click()
         menu = visitor.page.get_by_role("navigation", name="Main")
-        assert faults(visitor) == []
+        assert visitor.faults() == []
         menu.get_by_role("link", name="Chat").click()
         visitor.heading("Chat")
         expect(menu).not_to_be_in_viewport()

@@ -1,12 +1,16 @@
 """The whole server as a process, a real IRC server as another, and a person on it."""
 
-from contextlib import closing
+import os
+import sys
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from tests.support.irc import IrcServer, irc_person, irc_server, until_joined
-from tests.support.process import serving
+from tests.support.process import ServerProcess, serving
+from tests.support.target import Target
 from tests.support.waiting import until
 
 
@@ -68,4 +72,51 @@ async def test_a_bot_rolls_dice_on_irc_and_comes_back_after_a_kill(tmp_path: Pat
             server.stop()
             await alice.hear(":Dicer!", " QUIT ")
         said = [line for line in alice.heard if "plan: " in line]
+        assert len(said) == 2, said
+
+
+def serving_errands(data: Path) -> AbstractContextManager[ServerProcess]:
+    """A server whose plugins are the tests' own."""
+    environ = {
+        "VIVESPHERE_EFFECTS_ALLOW_PRIVATE_ADDRESSES": "true",
+        "PYTHONPATH": os.pathsep.join(map(str, (Path("src").absolute(), Path.cwd()))),
+    }
+    return serving(data, environ, [sys.executable, "-m", "tests.support.plugged"])
+
+
+@pytest.mark.parametrize(
+    ("command", "hit", "answer", "hits"),
+    [
+        ("look", "GET /errand", "It says ", 2),
+        ("act", "POST /errand", "may or may not have happened", 1),
+    ],
+)
+async def test_a_command_under_which_the_server_is_killed_is_answered_once_and_acts_once(
+    tmp_path: Path, command: str, hit: str, answer: str, hits: int
+) -> None:
+    data = tmp_path / "data"
+    async with irc_server() as irc, irc_person(irc, "alice", "#room") as alice:
+        with Target().running() as target:
+            with serving_errands(data) as server:
+                target.on_hit = lambda _: server.process.kill()
+                with closing(server.client()) as client:
+                    bot = put_on_irc(client, irc)
+                    await until_joined(alice, "Dicer", "#room")
+                    until(lambda: state_of(client, bot), lambda state: bool(state == "connected"))
+                await alice.say("#room", f"!{command} {target.url}/errand")
+                await alice.hear(":Dicer!", " QUIT ")
+                server.kill()
+            target.on_hit = lambda _: None
+            assert target.hits == [hit]
+            with serving_errands(data) as server:
+                await until_joined(alice, "Dicer", "#room")
+                assert answer in await alice.hear_from("Dicer", "#room")
+                assert target.hits == [hit] * hits
+                server.kill()
+            await alice.hear(":Dicer!", " QUIT ")
+            with serving_errands(data):
+                await until_joined(alice, "Dicer", "#room")
+                await alice.say("#room", "!help look")
+                assert "Read a page" in await alice.hear_from("Dicer", "#room")
+        said = [line for line in alice.heard if ":Dicer!" in line and " PRIVMSG " in line]
         assert len(said) == 2, said

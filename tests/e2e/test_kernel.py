@@ -1,11 +1,15 @@
 """The kernel's promises, kept in the whole server. `tests/prove_kernel.py` takes each part out and sees its test here fail."""
 
 import asyncio
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from tests.support.application import running
+from tests.support.clock import FakeClock
 from tests.support.process import serving
 from tests.support.target import Target
 
@@ -15,7 +19,7 @@ from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import HOP_LIMIT
 from vivesphere.kernel.db.errors import AccessDenied
 from vivesphere.kernel.db.handle import Unit
-from vivesphere.kernel.events import LoopBroken
+from vivesphere.kernel.events import LoopBlocked, LoopBroken
 from vivesphere.kernel.lifetime import Lifetime
 from vivesphere.kernel.module import Module, ModuleContext
 
@@ -50,6 +54,58 @@ async def test_the_engine_refuses_a_module_anothers_table_and_the_refusal_is_on_
             await server.application.bus.settled()
         events = (await server.client.get("/api/v1/events", params={"topic": "database.access_denied"})).json()["items"]
         assert {(event["data"]["principal"], event["data"]["table"]) for event in events} == {("module:rogue", "users")}
+
+
+async def test_refusals_without_end_leave_one_event_a_second(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with running(tmp_path, clock=clock, extra={"rogue": rogue}) as server:
+        for _ in range(2):
+            for _ in range(50):
+                with pytest.raises(AccessDenied):
+                    await server.context("rogue").db.read(read_passwords)
+            async with asyncio.timeout(PATIENCE):
+                await server.application.bus.settled()
+            await clock.advance(1.0)
+        events = (await server.client.get("/api/v1/events", params={"topic": "database.access_denied"})).json()["items"]
+        assert [event["data"]["refused"] for event in events] == [50, 1]
+        metrics = (await server.anonymous.get("/metrics")).text
+        assert "vivesphere_database_refused_total 100.0" in metrics
+
+
+async def test_a_listener_that_holds_the_loop_is_named_in_the_metrics_and_told_of(tmp_path: Path) -> None:
+    named = threading.Event()
+
+    def hear(_logger: Any, _method: str, line: Any) -> Any:
+        if line["event"] == "loop_blocked" and "rogue/hold" in line["culprit"]:
+            named.set()
+        raise structlog.DropEvent
+
+    async def hold(_envelope: Envelope[Echoed]) -> None:
+        named.clear()
+        assert named.wait(PATIENCE)  # The loop is really held, until the watch beside it has said so.
+
+    told: list[LoopBlocked] = []
+
+    async def note(envelope: Envelope[LoopBlocked]) -> None:
+        told.append(envelope.payload)
+
+    structlog.configure(processors=[hear])
+    try:
+        async with running(tmp_path, extra={"rogue": rogue}, environ={"VIVESPHERE_LOOP_BLOCKED_AFTER": "0.05"}) as server:
+            server.context("audit").bus.listen(LoopBlocked, note)
+            server.context("rogue").bus.listen(Echoed, hold, name="rogue/hold")
+            # Again and again: a busy machine may have held the loop a moment before, and it is told of once a second.
+            async with asyncio.timeout(PATIENCE):
+                while not any("rogue/hold" in each.culprit for each in told):
+                    await server.context("rogue").bus.publish(Echoed())
+                    await server.application.bus.settled()
+            metrics = (await server.anonymous.get("/metrics")).text
+    finally:
+        structlog.reset_defaults()
+    blocked = next(each for each in told if "rogue/hold" in each.culprit)
+    assert f'vivesphere_loop_blocked_total{{culprit="{blocked.culprit}"}} ' in metrics
+    assert blocked.culprit.startswith("bus:rogue/hold in vivesphere.kernel.bus.")
+    assert blocked.seconds >= 0.05
 
 
 async def test_a_loop_of_events_ends_at_the_hop_limit_and_is_told_of(tmp_path: Path) -> None:

@@ -1,16 +1,18 @@
 """The CLI's way into a running server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vivesphere.kernel import operator_socket
 from vivesphere.kernel.cause import current_cause
 from vivesphere.kernel.errors import Conflict, StartError, ViveSphereError
-from vivesphere.kernel.module import OperatorCommand
-from vivesphere.kernel.operator_socket import MAX_LINE, OperatorRefused, OperatorSocket, ask_server
+from vivesphere.kernel.module import OperatorCommand, OperatorStream
+from vivesphere.kernel.operator_socket import MAX_LINE, OperatorRefused, OperatorSocket, ask_server, follow_server
 
 
 async def echo(arguments: dict[str, Any]) -> Any:
@@ -30,17 +32,49 @@ async def fail(arguments: dict[str, Any]) -> Any:
     raise KeyError("inner secret")
 
 
+class Ticking:
+    """A stream that says what it was asked, ticks until it is closed, and knows then that it was."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    async def __call__(self, arguments: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        cause = current_cause()
+        try:
+            yield {"said": arguments, "actor": cause and cause.actor}
+            await asyncio.Event().wait()
+        finally:
+            self.closed.set()
+
+
+async def counting(arguments: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    for number in range(arguments["to"]):
+        yield number
+    raise Conflict("There are no more numbers.")
+
+
 COMMANDS = {run.__name__: OperatorCommand(run.__name__, run) for run in (echo, refuse, refuse_otherwise, fail)}
 
 
 @pytest.fixture
-async def path(tmp_path: Path) -> AsyncIterator[Path]:
+def ticking() -> Ticking:
+    return Ticking()
+
+
+@pytest.fixture
+async def socket(tmp_path: Path, ticking: Ticking) -> AsyncIterator[OperatorSocket]:
     (tmp_path / "s").write_text("left by a process that is gone")
-    socket = OperatorSocket(tmp_path / "s", COMMANDS)
+    streams = {"ticking": OperatorStream("ticking", ticking), "counting": OperatorStream("counting", counting)}
+    socket = OperatorSocket(tmp_path / "s", COMMANDS, streams)
     await socket.open()
-    yield tmp_path / "s"
+    yield socket
     await socket.close()
     assert not (tmp_path / "s").exists()
+
+
+@pytest.fixture
+def path(tmp_path: Path, socket: OperatorSocket) -> Path:
+    return tmp_path / "s"
 
 
 async def test_a_command_runs_as_system_and_answers(path: Path) -> None:
@@ -87,3 +121,46 @@ async def test_a_path_that_is_too_long_is_a_clear_sentence(tmp_path: Path) -> No
     with pytest.raises(StartError, match="a shorter path helps"):
         await OperatorSocket(deep / "s", COMMANDS).open()
     await OperatorSocket(deep / "s", COMMANDS).close()
+
+
+async def test_a_stream_answers_item_by_item_until_it_fails(path: Path) -> None:
+    async with aclosing(follow_server(path, "counting", {"to": 3})) as numbers:
+        assert [await anext(numbers) for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(OperatorRefused, match="There are no more numbers"):
+            await anext(numbers)
+
+
+async def test_a_stream_runs_as_system_and_is_closed_when_the_client_hangs_up(path: Path, ticking: Ticking) -> None:
+    async with aclosing(follow_server(path, "ticking", {"a": 1})) as items:
+        assert await anext(items) == {"said": {"a": 1}, "actor": "system"}
+        assert not ticking.closed.is_set()
+    async with asyncio.timeout(5):
+        await ticking.closed.wait()
+
+
+async def test_a_stop_of_the_server_ends_its_streams(path: Path, socket: OperatorSocket, ticking: Ticking) -> None:
+    async with aclosing(follow_server(path, "ticking", {})) as items:
+        await anext(items)
+        await socket.close()
+        assert ticking.closed.is_set()
+        assert [item async for item in items] == []
+
+
+async def test_a_server_that_stops_before_it_answers_is_no_reason_to_do_it_again(tmp_path: Path) -> None:
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_unix_server(hang_up, str(tmp_path / "s")):
+        with pytest.raises(OperatorRefused, match="stopped before it answered"):
+            await ask_server(tmp_path / "s", "echo", {})
+
+
+async def test_an_answer_may_be_longer_than_a_question(path: Path) -> None:
+    long = "x" * (MAX_LINE - 100)
+    assert (await ask_server(path, "echo", {"a": long}))["said"] == {"a": long}
+
+
+async def test_an_answer_that_is_too_long_is_a_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator_socket, "MAX_ANSWER", 1 << 16)
+    with pytest.raises(OperatorRefused, match="ask for less"):
+        await ask_server(path, "echo", {"text": "x" * (1 << 18)})

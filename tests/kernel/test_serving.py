@@ -1,6 +1,11 @@
 """uvicorn as we run it: what a client may send before it is a request."""
 
 import asyncio
+import os
+import pty
+import signal
+import socket
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -62,8 +67,103 @@ async def test_a_long_body_and_the_next_request_are_answered(port: int) -> None:
     assert b"200000" in answer
 
 
+async def test_a_client_that_reads_no_more_does_not_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "STUCK_AFTER", 0.05)
+    listening, stop, stuck = serving.bind("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
+
+    async def flooding(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        asyncio.get_running_loop().call_soon(stuck.set)
+        for _ in range(32):
+            await send({"type": "http.response.body", "body": b"a" * 1_000_000, "more_body": True})
+        await send({"type": "http.response.body", "body": b"the last word"})
+
+    server = asyncio.create_task(serving.serve(flooding, listening, stop))
+    with socket.create_connection(listening.getsockname()) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await stuck.wait()
+        stop.set()
+        async with asyncio.timeout(serving.GRACE / 2):
+            await server
+
+
+async def test_every_request_of_a_lost_connection_is_told_so() -> None:
+    listening, stop, told = serving.bind("127.0.0.1", 0), asyncio.Event(), asyncio.Queue[str]()
+
+    async def lasting(scope: Any, receive: Any, send: Any) -> None:
+        told.put_nowait(f"{scope['path']} asked")
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        told.put_nowait(f"{scope['path']} told")
+
+    server = asyncio.create_task(serving.serve(lasting, listening, stop))
+    try:
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(3)))
+        async with asyncio.timeout(10):
+            assert await told.get() == "/0 asked"
+            writer.transport.abort()
+            assert await told.get() == "/0 told"
+    finally:
+        stop.set()
+        await server
+
+
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 300, "é..x"])
 def test_a_host_that_is_none_is_said_in_words(host: str) -> None:
     with pytest.raises(StartError, match=r"Cannot listen on .*: [A-Za-z].*VIVESPHERE_HOST") as refused:
         serving.bind(host, 0)
     assert "Unknown error" not in str(refused.value)
+
+
+async def test_sighup_asks_for_a_reload_each_time() -> None:
+    stop, reloads = asyncio.Event(), asyncio.Queue[int]()
+
+    async def reload() -> None:
+        reloads.put_nowait(1)
+
+    end = serving.reload_on_hangup(reload, stop)
+    try:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert await reloads.get() == 1
+    finally:
+        end()
+    assert not stop.is_set()
+
+
+ON_A_TERMINAL = """
+import asyncio, fcntl, signal, sys, termios
+from vivesphere.kernel import serving
+
+async def main():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    if sys.argv[1] == "nohup":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stop = asyncio.Event()
+    async def reload():
+        print("reloaded", flush=True)
+        stop.set()
+    serving.reload_on_hangup(reload, stop)
+    print("ready", flush=True)
+    await stop.wait()
+    print("stopped", flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("how", "expected"), [("plain", ["stopped"]), ("nohup", ["reloaded", "stopped"])])
+async def test_a_server_whose_terminal_closes_stops_unless_it_was_started_under_nohup(how: str, expected: list[str]) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ON_A_TERMINAL, how, stdin=theirs, stdout=asyncio.subprocess.PIPE, start_new_session=True
+        )
+    finally:
+        os.close(theirs)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"ready\n"
+    os.close(ours)  # The terminal is gone, and the kernel says so to the session's leader.
+    assert (await process.stdout.read()).decode().split() == expected
+    assert await process.wait() == 0

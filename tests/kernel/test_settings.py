@@ -8,7 +8,8 @@ import pytest
 from msgspec import Meta
 
 from vivesphere.kernel.errors import StartError
-from vivesphere.kernel.settings import MASK, SECRET, ServerSettings, Settings
+from vivesphere.kernel.setting_fields import SECRET
+from vivesphere.kernel.settings import MASK, Reloaded, ServerSettings, Settings
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -218,3 +219,106 @@ def test_a_field_without_description_or_default_is_a_mistake(tmp_path: Path) -> 
             load({}, tmp_path).section("mistaken", section)
     with pytest.raises(StartError):
         load({"VIVESPHERE_MISTAKEN_FIELD": "1"}, tmp_path).section("mistaken", Inner)
+
+
+def test_a_section_that_could_not_be_read_is_no_stranger_to_the_file(tmp_path: Path) -> None:
+    settings = load({}, tmp_path, "[limits]\nrate = 0")
+    for _ in range(2):
+        with pytest.raises(StartError, match=r"limits\.rate"):
+            settings.section("limits", Limits)
+    assert settings.check() == ()
+    assert {each.group for each in settings.described()} == {"server"}
+
+
+class Reloading:
+    """Settings in a folder, with what the watchers of `limits` were told."""
+
+    def __init__(self, folder: Path, text: str, environ: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.told: list[Limits] = []
+        self.settings = load(environ or {}, folder, text)
+        self.first = self.settings.watch("limits", Limits, self.told.append)
+
+    def write(self, text: str) -> "Reloading":
+        (self.folder / "vivesphere.toml").write_text(text)
+        return self
+
+
+def test_a_reload_tells_those_who_watch_what_changed(tmp_path: Path) -> None:
+    reloading = Reloading(tmp_path, "[limits]\nrate = 1\nburst = 2")
+    assert reloading.first.rate == 1.0
+    assert reloading.write("[limits]\nrate = 5\nburst = 2\nenabled = true").settings.reload() == Reloaded(
+        keys=("limits.enabled", "limits.rate")
+    )
+    (told,) = reloading.told
+    assert (told.rate, told.burst, told.enabled) == (5.0, 2, True)
+    assert reloading.settings.section("limits", Limits) == told
+    rate = next(each for each in reloading.settings.described() if each.key == "rate")
+    assert (rate.value, rate.source, rate.live) == (5.0, "file", True)
+
+
+def test_a_reload_of_the_same_file_changes_nothing_and_tells_nobody(tmp_path: Path) -> None:
+    reloading = Reloading(tmp_path, "[limits]\nrate = 1")
+    assert not reloading.settings.reload()
+    (tmp_path / "vivesphere.toml").write_text("# the same\n[limits]\nrate = 1.0\nenabled = false")
+    assert not reloading.settings.reload()
+    assert reloading.told == []
+
+
+def test_a_file_that_went_away_leaves_the_defaults(tmp_path: Path) -> None:
+    reloading = Reloading(tmp_path, "[limits]\nrate = 1")
+    (tmp_path / "vivesphere.toml").unlink()
+    assert reloading.settings.reload().keys == ("limits.rate",)
+    assert reloading.told == [Limits()]
+
+
+def test_the_environment_still_beats_the_file_after_a_reload(tmp_path: Path) -> None:
+    reloading = Reloading(tmp_path, "", {"VIVESPHERE_LIMITS_RATE": "3"})
+    assert not reloading.write("[limits]\nrate = 9").settings.reload()
+    assert reloading.settings.section("limits", Limits).rate == 3.0
+
+
+def test_what_nobody_watches_waits_for_a_restart_and_is_shown_as_it_is_in_force(tmp_path: Path) -> None:
+    reloading = Reloading(tmp_path, "port = 9000")
+    for _ in range(2):  # It waits until somebody restarts, however often it is asked.
+        assert reloading.write('port = 9001\nhost = "127.0.0.1"').settings.reload() == Reloaded(restart_needed=("port",))
+        shown = {each.key: (each.value, each.source, each.live) for each in reloading.settings.described()}
+        assert shown["port"] == (9000, "file", False)
+        assert shown["host"] == ("127.0.0.1", "file", False)
+    assert not reloading.write("port = 9000").settings.reload()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[limits]\nrate = 2\nburst = 'x'", r"limits\.burst in .*vivesphere\.toml cannot be 'x': expected a whole number"),
+        ("port = 'x'\n[limits]\nrate = 2", r"^port in .*vivesphere\.toml cannot be 'x'"),
+        ("[limits]\nrate = 2\nrates = 3", r"sets 'limits\.rates', .*did you mean limits\.rate\?\); remove or correct it"),
+        ("limits = 3", r"write \[limits\]"),
+        ("[limits", "is not valid TOML"),
+    ],
+)
+def test_a_reload_with_anything_wrong_changes_nothing(tmp_path: Path, text: str, sentence: str) -> None:
+    reloading = Reloading(tmp_path, "[limits]\nrate = 1")
+    with pytest.raises(StartError, match=sentence + r".*\. Nothing has changed; mend it and reload again\.$"):
+        reloading.write(text).settings.reload()
+    assert reloading.told == []
+    assert reloading.settings.section("limits", Limits).rate == 1.0
+
+
+def test_a_watcher_that_refuses_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    class Others(msgspec.Struct, frozen=True):
+        rules: Annotated[tuple[str, ...], Meta(description="Checked by who uses them.")] = ()
+
+    def refuse(others: Others) -> None:
+        raise StartError(f"others.rules has the rule {others.rules[0]!r}, which is none.")
+
+    reloading = Reloading(tmp_path, "[limits]\nrate = 1")
+    settings = reloading.settings
+    settings.watch("others", Others, refuse)
+    with pytest.raises(StartError, match=r"the rule 'odd', which is none\. Nothing has changed"):
+        reloading.write("[limits]\nrate = 2\n[others]\nrules = ['odd']").settings.reload()
+    assert [told.rate for told in reloading.told] == [2.0, 1.0]
+    assert settings.section("limits", Limits).rate == 1.0
+    assert settings.section("others", Others).rules == ()
+    assert reloading.write("[limits]\nrate = 2").settings.reload().keys == ("limits.rate",)

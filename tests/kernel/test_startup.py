@@ -1,6 +1,7 @@
 """Modules start in order, keep running, and stop whatever one of them does."""
 
 import asyncio
+from types import ModuleType
 from typing import Any, cast
 
 import pytest
@@ -11,7 +12,7 @@ from vivesphere.kernel.bus.messages import Envelope, Event, Request
 from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.module import Job, Listener, Module, ModuleContext
 from vivesphere.kernel.services import Health, ServiceRegistry
-from vivesphere.kernel.startup import begin, check_answered, end, wire
+from vivesphere.kernel.startup import begin, check_answered, check_contracts, end, wire
 
 
 class Asked(Request[int]):
@@ -64,6 +65,44 @@ async def test_wiring_puts_everything_in_its_place() -> None:
 def test_a_request_nobody_answers_stops_the_start() -> None:
     with pytest.raises(StartError, match=r"Nobody answers lamp\.ask"):
         check_answered([Asked], {})
+
+
+async def _never(_: Any) -> Any: ...
+
+
+class Elsewhere(Event):
+    topic = "hall.entered"
+
+
+def page(name: str, **messages: type[Event] | type[Request[Any]]) -> ModuleType:
+    """A page of contracts as `import` would make it."""
+    made = ModuleType(f"vivesphere.contracts.{name}")
+    for key, message in messages.items():
+        setattr(made, key, type(key, (message,), {"__module__": made.__name__, "topic": message.topic}))
+    return made
+
+
+def test_contracts_that_keep_to_their_namespaces_start() -> None:
+    modules = [Module(name="lamp", publishes=(Lit,), responders={Asked: _never}), Module(name="hall", publishes=(Elsewhere,))]
+    check_contracts([page("lamp", Lit=Lit, Asked=Asked), page("hall", Elsewhere=Elsewhere)], modules)
+
+
+def test_a_page_of_contracts_with_a_topic_of_another_module_stops_the_start() -> None:
+    with pytest.raises(StartError, match=r"contracts/lamp\.py declares 'hall\.entered'; its topics begin with 'lamp\.'"):
+        check_contracts([page("lamp", Lit=Lit, Elsewhere=Elsewhere)], [])
+
+
+def test_a_module_that_speaks_in_the_name_of_another_stops_the_start() -> None:
+    with pytest.raises(StartError, match=r"The module hall wants to publish lamp\.lit; its topics begin with 'hall\.'"):
+        check_contracts([], [Module(name="hall", publishes=(Lit,))])
+    with pytest.raises(StartError, match=r"The module hall wants to answer lamp\.ask"):
+        check_contracts([], [Module(name="hall", responders={Asked: _never})])
+
+
+def test_two_responders_stop_the_start_and_both_are_named() -> None:
+    modules = [Module(name=name, responders={Asked: _never}) for name in ("lamp", "hall")]
+    with pytest.raises(StartError, match=r"lamp\.ask is answered by lamp and by hall; a request has one responder"):
+        check_contracts([], modules)
 
 
 async def test_a_job_that_raises_is_begun_again_with_back_off() -> None:

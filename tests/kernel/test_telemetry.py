@@ -68,3 +68,19 @@ def test_people_get_lines() -> None:
     configure_logging(LogSettings(format="console"), forced)
     structlog.get_logger("vivesphere.test").info("plain")
     assert not forced.getvalue().startswith("{")
+
+
+def test_level_and_form_change_for_loggers_that_have_written_already() -> None:
+    out = io.StringIO()
+    configure_logging(LogSettings(), out)
+    log = structlog.get_logger("vivesphere.test").bind()
+    log.info("first")
+    log.debug("hidden")
+    configure_logging(LogSettings(level="debug", format="console"), out)
+    log.debug("shown")
+    logging.getLogger("library").debug("heard")
+    first, *others = out.getvalue().splitlines()
+    assert json.loads(first)["event"] == "first"
+    assert "T" in json.loads(first)["timestamp"]
+    assert [("shown" in line, "heard" in line) for line in others] == [(True, False), (False, True)]
+    assert not any(line.startswith("{") for line in others)

@@ -100,6 +100,11 @@ class Visitor:
         wider: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         return wider
 
+    def faults(self) -> list[str]:
+        """What is wrong with the page as it stands: axe's findings, and a width that needs scrolling sideways."""
+        overflow = self.overflow()
+        return [*self.violations(), *([f"{overflow} px too wide"] if overflow > 0 else [])]
+
     def _listen(self, message: ConsoleMessage) -> None:
         # Chromium reports every answer that is no success; those that a test provokes are the page's business, not a fault.
         if message.type in ("error", "warning") and not re.match(

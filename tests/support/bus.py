@@ -40,6 +40,7 @@ class BusForTests:
         return BusHandle(self.bus, principals.SYSTEM, self.lifetime)
 
     async def _record(self, principal: Principal, event: Event) -> None:
+        self.bus.check(principal, event)
         self.recorded.append((principal, event))
         self.bus.dispatch((self.bus.envelope(event, cause_for(principal)),))
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -35,22 +36,30 @@ async def open_database(
     """
     clock = clock or FakeClock()
     file = tmp_path / "vivesphere.db"
-    sqlite3.connect(file).execute("PRAGMA journal_mode=WAL").connection.close()
+    raw = sqlite3.connect(file)
+    raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    raw.execute("PRAGMA journal_mode=WAL")
+    raw.close()
     owners = _owners(models)
-    extra = extra or {}
     tables = [Model.metadata.tables[name] for name in owners]
-    wanted = (*describe_core(Model.metadata, owners), *(_own(table, owner) for table, owner in extra.items()))
-    engine = make_engine(file)
-    with engine.begin() as connection:
+    with make_engine(file).begin() as connection:
         Model.metadata.create_all(connection, tables=tables)
-        for table in extra:
-            table.create(connection)
-        register(connection, wanted, clock.now())
+        add_tables(connection, owners, extra or {}, clock.now())
     database = await Database.open(file, clock=clock)
     try:
         yield database
     finally:
         await database.close()
+
+
+def add_tables(
+    connection: sa.Connection, owners: Mapping[str, Principal], extra: Mapping[sa.Table, Principal], now: datetime
+) -> None:
+    """Make tables of the test's own, with their owner, in a database that has the core's tables, whose owners are `owners`."""
+    for table in extra:
+        table.create(connection)
+    wanted = (*describe_core(Model.metadata, owners), *(_own(table, owner) for table, owner in extra.items()))
+    register(connection, wanted, now)
 
 
 def _owners(models: Sequence[type[Model]] | None) -> dict[str, Principal]:

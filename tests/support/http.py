@@ -13,8 +13,11 @@ from litestar import Litestar
 from tests.support.bus import BusForTests
 
 from vivesphere.kernel import principals
+from vivesphere.kernel.db.event_log import HistoryQuery, RecordedEvent
+from vivesphere.kernel.db.log_extent import LogExtent
 from vivesphere.kernel.errors import NotSignedIn
 from vivesphere.kernel.http.authentication import Session
+from vivesphere.kernel.http.feed import History
 from vivesphere.kernel.http.server import HttpKernel, build_http
 from vivesphere.kernel.module import Module
 from vivesphere.kernel.permissions import PermissionSnapshot
@@ -35,6 +38,16 @@ class NamesAsTokens:
             raise NotSignedIn("This token is not valid.")
         expires = self.bus.clock.now() + timedelta(minutes=10)
         return Session(principal=principals.user(token), username=token, expires_at=expires)
+
+
+class EmptyLog:
+    """The event log of a server that records nothing."""
+
+    async def extent(self) -> LogExtent:
+        return LogExtent(log_id="00000000", oldest=None, newest=0, events=0, bytes=0)
+
+    async def after(self, _seq: int, _query: HistoryQuery, _limit: int = 500) -> tuple[RecordedEvent, ...]:
+        return ()
 
 
 @dataclass
@@ -58,7 +71,11 @@ class HttpForTests:
 
 @asynccontextmanager
 async def http_for(
-    static: Path, *modules: Module, environ: Sequence[tuple[str, str]] = (), own: BusForTests | None = None
+    static: Path,
+    *modules: Module,
+    environ: Sequence[tuple[str, str]] = (),
+    own: BusForTests | None = None,
+    history: History | None = None,
 ) -> AsyncIterator[HttpForTests]:
     """The application of these modules over ASGI, in this very task, on a bus of its `own` or of ours."""
     async with own or BusForTests() as bus:
@@ -73,6 +90,7 @@ async def http_for(
         authenticator = NamesAsTokens(bus)
         kernel = HttpKernel(
             bus=bus.system(),
+            history=history or EmptyLog(),
             permissions=bus.permissions,
             services=ServiceRegistry(),
             settings=Settings.load(dict(environ), file=static / "vivesphere.toml"),

@@ -125,6 +125,17 @@ def run_cli(
     )
 
 
+def start_cli(data_dir: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """Start one command of the CLI that goes on until it is told to end."""
+    return subprocess.Popen(  # noqa: S603 - our own program, arguments of our own
+        [sys.executable, "-m", "vivesphere", *arguments],
+        env=_environment(data_dir, {}, from_sources=True),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def _our_command() -> list[str]:
     """The server from the sources; with a part of its kernel taken out, while `prove_kernel.py` asks for that."""
     return [sys.executable, "-m", "tests.support.sabotage" if os.environ.get(sabotage.VARIABLE) else "vivesphere"]

@@ -54,8 +54,25 @@ def journal() -> None:
     Engine._write = forget  # type: ignore[method-assign]  # the point of this file
 
 
+def loop_watch() -> None:
+    """Nobody looks who holds the event loop."""
+    from vivesphere.kernel.loop_watch import LoopWatch
+
+    LoopWatch.look = lambda self: 60.0  # type: ignore[method-assign]  # the point of this file
+
+
+def access_reports() -> None:
+    """Every single refusal is written into the log."""
+    from vivesphere.kernel.db.access_reports import AccessReports
+
+    def tell(self: AccessReports, denied: Any, cause: Any) -> None:
+        self._report(denied, cause)
+
+    AccessReports.__call__ = tell  # type: ignore[method-assign]  # the point of this file
+
+
 PARTS: dict[str, Callable[[], None]] = {
-    part.__name__: part for part in (authorizer, effects_gate, hop_limit, rate_limit, journal)
+    part.__name__: part for part in (authorizer, effects_gate, hop_limit, rate_limit, journal, loop_watch, access_reports)
 }
 
 

@@ -24,7 +24,7 @@ class Closed(Exception):
 class SocketForTests:
     """What the client of one connection does. `protocol` is what the server chose; None before it accepted.
 
-    While `reads` is not set the client takes nothing, so the server's sends wait.
+    While `reads` is not set the client takes nothing, so the server's sends wait; once it is `gone`, they fail.
     """
 
     def __init__(self) -> None:
@@ -32,11 +32,14 @@ class SocketForTests:
         self.from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.reads = asyncio.Event()
         self.reads.set()
+        self.gone = False
         self.accepted = False
         self.protocol: str | None = None
 
     async def take(self, message: Any) -> None:
         await self.reads.wait()
+        if self.gone:
+            raise ConnectionResetError
         self.from_app.put_nowait(message)
 
     async def frame(self) -> dict[str, Any]:

@@ -47,11 +47,15 @@ class CommandFailed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 class RunCommand(Request[CommandReply | CommandUnknown | CommandFailed]):
+    """`idempotency_key` names this one piece of work: what the command does to the world is done at most once, however often
+    it is asked."""
+
     topic = "plugins.command.run"
     permission = "plugins.command.run"
     command: str
     arguments: tuple[str, ...]
     message: ChatMessage
+    idempotency_key: str | None = None
 
 
 class CommandList(msgspec.Struct, frozen=True, tag="commands"):

@@ -14,6 +14,10 @@ class Clock(Protocol):
         """The wall clock, aware, in UTC."""
         ...
 
+    def timestamp(self) -> float:
+        """The wall clock, in seconds since 1970."""
+        ...
+
     def monotonic(self) -> float:
         """Seconds that never go back; only differences mean something."""
         ...
@@ -26,9 +30,20 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks."""
 
-    # The functions themselves: every message asks for both, and a method around them costs as much again.
+    # The functions themselves: every message asks for them, and a method around them costs as much again.
     now = staticmethod(partial(datetime.now, UTC))
+    timestamp = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(seconds, 0))
+
+
+async def wait_at_most(clock: Clock, event: asyncio.Event, seconds: float) -> None:
+    """Return once the event is set, and after so many seconds by this clock at the latest."""
+    either = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(clock.sleep(seconds))]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in either:
+            task.cancel()

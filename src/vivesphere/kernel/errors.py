@@ -95,3 +95,13 @@ class Unavailable(Refusal):
     status = 503
     slug = "unavailable"
     title = "Not available now"
+
+
+def told(error: BaseException, most: int = 500) -> str:
+    """An error's kind and message, short and fit to be kept; even of one whose message cannot be asked for or written down."""
+    kind = type(error).__name__
+    try:
+        text = f"{kind}: {error}"
+    except Exception:  # noqa: BLE001 - a stranger's defect in telling of a defect
+        text = f"{kind}, which cannot be told"
+    return text[:most].replace("\0", "?").encode(errors="replace").decode()

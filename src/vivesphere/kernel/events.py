@@ -22,19 +22,44 @@ class LoopBroken(Event, durable=True):
     correlation_id: str
 
 
+class LoopBlocked(Event):
+    """The event loop was held for so many seconds, and everything waited. At most once a second; `culprit` is the task that was
+    seen, if it has a name (`bus:<listener>`), and the function, or `unknown`."""
+
+    topic = "bus.loop_blocked"
+    permission = "audit.entry.read"
+    seconds: float
+    culprit: str
+
+
 class ListenerFailed(Event):
+    """At most once a second for each listener; `failures` counts what it failed at since the last one."""
+
     topic = "bus.listener_failed"
     permission = "audit.entry.read"
     listener: str
     topic_heard: str
     detail: str
+    failures: int = 1
+
+
+class BreakerOpened(Event, durable=True):
+    """A listener is cut off from a topic for a while: it failed again and again, or a chain came round to it in a storm."""
+
+    topic = "bus.breaker_opened"
+    permission = "audit.entry.read"
+    listener: str
+    topic_heard: str
+    reason: str
 
 
 class TableAccessDenied(Event, durable=True):
-    """A principal asked the database for what is not its own. `action` is `read`, `write` or the statement's kind."""
+    """A principal asked the database for what is not its own. `action` is `read`, `write` or the statement's kind. At most once
+    a second for a principal and a table; `refused` counts what was refused since the last time."""
 
     topic = "database.access_denied"
     permission = "audit.entry.read"
     principal: str
     action: str
     table: str
+    refused: int = 1

@@ -42,7 +42,7 @@ class Lifetime:
 
     def child(self, name: str) -> "Lifetime":
         """A lifetime that ends with this one at the latest."""
-        self._check_open()
+        self.check_open()
         self._children = [child for child in self._children if not child.closed]
         born = Lifetime(f"{self.name}/{name}")
         self._children.append(born)
@@ -52,7 +52,7 @@ class Lifetime:
         """Run a coroutine as a task that ends with the lifetime. An exception nobody awaits is logged, not lost."""
         if self.closed:
             coroutine.close()
-            self._check_open()
+            self.check_open()
         task = asyncio.create_task(coroutine, name=f"{self.name}:{name}")
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
@@ -60,7 +60,7 @@ class Lifetime:
 
     def add(self, name: str, release: Release) -> Callable[[], None]:
         """Own something that `release` gives back. Returns a function that forgets it, for when it went by itself."""
-        self._check_open()
+        self.check_open()
         number = next(self._numbers)
         self._releases[number] = (name, release)
         return lambda: (self._releases.pop(number, None), None)[1]
@@ -105,6 +105,7 @@ class Lifetime:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task_failed", task=task.get_name(), exc_info=error)
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raises RuntimeError once it is closed: for who makes something first that is added afterwards."""
         if self.closed:
             raise RuntimeError(f"lifetime {self.name!r} is closed; nothing new can begin in it")

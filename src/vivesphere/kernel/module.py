@@ -1,6 +1,6 @@
 """The record that a module hands to the composition root, and the context it is built from."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,11 @@ if TYPE_CHECKING:
 
     from vivesphere.kernel.bus.durable import Delivery
     from vivesphere.kernel.bus.handle import BusHandle
+    from vivesphere.kernel.bus.live import Key, Overflow
     from vivesphere.kernel.bus.log import EventHistory
     from vivesphere.kernel.bus.messages import Event, Request
+    from vivesphere.kernel.bus.overview import BusOverview
+    from vivesphere.kernel.bus.redelivery import Redelivery
     from vivesphere.kernel.clock import Clock
     from vivesphere.kernel.db.access import TableCatalog
     from vivesphere.kernel.db.handle import DatabaseHandle
@@ -41,6 +44,8 @@ class ModuleContext:
     principal: "Principal"
     bus: "BusHandle"
     history: "EventHistory"
+    redelivery: "Redelivery"
+    bus_overview: "Callable[[], BusOverview]"
     db: "DatabaseHandle"
     access: "TableCatalog"
     effects: "EffectsHandle"
@@ -57,19 +62,30 @@ class ModuleContext:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A live listener: an event class or a topic pattern, and the coroutine function that takes its envelope."""
+    """A live listener: an event class or a topic pattern, and the coroutine function that takes its envelope. The rest is as in
+    `BusHandle.listen`."""
 
     to: "type[Event] | str"
     handler: Callable[[Any], Awaitable[None]]
+    capacity: int = 1000
+    overflow: "Overflow" = "drop_oldest"
+    key: "Key | None" = None
+    lanes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class DurableListener:
-    """A listener that may miss nothing: the events, the coroutine function that takes each delivery, its name in the log."""
+    """A listener that may miss nothing: the events, the coroutine function that takes each delivery, its name in the log. The
+    rest is as in `BusHandle.listen_durably`."""
 
     to: "tuple[type[Event], ...]"
     handler: "Callable[[Delivery[Any]], Awaitable[None]]"
     name: str
+    ordered: bool = False
+    key: "Key | None" = None
+    lanes: int = 1
+    start: str = "now"
+    max_deliver: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +104,14 @@ class OperatorCommand:
     run: Callable[[dict[str, Any]], Awaitable[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorStream:
+    """What the CLI may follow while the server runs: JSON in, one JSON value after another out, until either side ends it."""
+
+    name: str
+    run: Callable[[dict[str, Any]], AsyncGenerator[Any, None]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
     """One module's wiring. `provides` are the objects its route handlers may take as parameters, by name."""
@@ -101,6 +125,7 @@ class Module:
     provides: Mapping[str, object] = field(default_factory=dict)
     jobs: tuple[Job, ...] = ()
     operator_commands: tuple[OperatorCommand, ...] = ()
+    operator_streams: tuple[OperatorStream, ...] = ()
     start: Callable[[], Awaitable[None]] | None = None
     stop: Callable[[], Awaitable[None]] | None = None
     health: "Callable[[], Health] | None" = None

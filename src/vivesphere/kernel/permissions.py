@@ -6,6 +6,7 @@ import msgspec
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.topics import matches
+from vivesphere.kernel.capped import make_room
 from vivesphere.kernel.principals import Principal
 
 EVERY_PROJECT = "*"
@@ -50,8 +51,7 @@ class Permissions:
         key = (principal, permission, project)
         known = self._decisions.get(key)
         if known is None:
-            if len(self._decisions) >= CACHED_DECISIONS:
-                del self._decisions[next(iter(self._decisions))]
+            make_room(self._decisions, CACHED_DECISIONS)
             known = self._decisions[key] = self._decide(principal, permission, project)
         return known
 

@@ -3,35 +3,34 @@
 A section is a frozen struct whose every field has a default and a description. `VIVESPHERE_<SECTION>_<FIELD>` sets a field from
 the environment, `[section]` with `field = …` from the file `vivesphere.toml` in the data directory. The kernel's own section
 has no prefix and no table. An empty environment variable counts as not set, because compose files pass those on.
+
+`reload` reads the file anew while the server runs: a section that is watched changes at once, any other at the next start.
 """
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
-from msgspec import inspect as types
 
 from vivesphere.kernel.bus.messages import JSON
 from vivesphere.kernel.errors import StartError
+from vivesphere.kernel.setting_fields import PREFIX, SECRET, Field, convert, fields_of, json_type, plain
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-PREFIX = "VIVESPHERE_"
 FILE_NAME = "vivesphere.toml"
 MASK = "••••••••"
-
-SECRET = {"secret": True}
-"""`Meta(extra=SECRET)` marks a field whose value is never shown."""
 
 Source = Literal["environment", "stored", "file", "default"]
 
 
 class SettingDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting as a person may see it. `type` is a JSON Schema type; a secret's `value` is null or a mask."""
+    """One setting as a person may see it. `type` is a JSON Schema type; a secret's `value` is null or a mask. A reload changes
+    a `live` one at once; any other keeps its value until the next start."""
 
     group: str
     key: str
@@ -42,6 +41,7 @@ class SettingDescription(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     environment: str
     secret: bool
+    live: bool
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,33 +81,47 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return f"ServerSettings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())}, …)"
 
 
-class _Field(msgspec.Struct, frozen=True):
-    """What is known about one field of a section, once and for all."""
+class Reloaded(msgspec.Struct, frozen=True):
+    """What a reload changed, by name in the file (`bus.plugin_rate`): at once, and what a restart will."""
 
-    section: str
-    name: str
-    type: types.Type
-    annotation: Any
-    default: Any
-    description: str
-    extra: Mapping[str, Any]
+    keys: tuple[str, ...] = ()
+    restart_needed: tuple[str, ...] = ()
 
-    @property
-    def environment(self) -> str:
-        return PREFIX + (self.name if self.section == "server" else f"{self.section}_{self.name}").upper()
-
-    @property
-    def in_file(self) -> str:
-        return self.name if self.section == "server" else f"{self.section}.{self.name}"
-
-    @property
-    def secret(self) -> bool:
-        return bool(self.extra.get("secret"))
+    def __bool__(self) -> bool:
+        return bool(self.keys or self.restart_needed)
 
 
 class _Value(msgspec.Struct, frozen=True):
     value: Any
     source: Source
+
+
+Values = Mapping[str, _Value]
+
+
+class _Section:
+    """What is in force of one section, and who wants to hear of its changes."""
+
+    def __init__(self, of: type[msgspec.Struct], fields: Sequence[Field], values: Values) -> None:
+        self.of = of
+        self.fields = fields
+        self.watchers: list[Callable[[Any], None]] = []
+        self.put_in_force(values)
+
+    def put_in_force(self, values: Values) -> None:
+        self.values = values
+        self.made = self.make(values)
+
+    def make(self, values: Values) -> msgspec.Struct:
+        return self.of(**{key: found.value for key, found in values.items()})
+
+    def as_in_force(self, values: Values) -> Values:
+        """What waits for a restart is shown, and compared with the next time, as it is in force; only its source may change."""
+        return {key: values[key] if values[key].value == old.value else old for key, old in self.values.items()}
+
+    def changed(self, values: Values) -> tuple[str, ...]:
+        """The names in the file of the fields whose value is another."""
+        return tuple(field.in_file for field in self.fields if values[field.name].value != self.values[field.name].value)
 
 
 class Settings:
@@ -118,9 +132,8 @@ class Settings:
         self._stored = stored
         self._written = written
         self._file = file
-        self._sections: dict[str, msgspec.Struct] = {}
-        self._fields: dict[str, list[_Field]] = {}
-        self._values: dict[tuple[str, str], _Value] = {}
+        self._known: dict[str, Sequence[Field]] = {}
+        self._sections: dict[str, _Section] = {}
         self.server = self.section("server", ServerSettings)
 
     @classmethod
@@ -135,44 +148,91 @@ class Settings:
         return cls(environ, stored or {}, _read(path), path)
 
     def section(self, name: str, of: type[T]) -> T:
-        """The section as a struct; asking again gives the same one. StartError names the setting whose value is wrong."""
-        if (known := self._sections.get(name)) is not None:
-            if not isinstance(known, of):
-                raise ValueError(f"the settings section {name!r} is declared twice, by two classes")
-            return known
-        fields = _fields(name, of)
-        self._refuse_same_variable(fields)
-        table = self._table(self._written, name)
-        stored = self._table(self._stored, name)
-        given = {field.name: self._find(field, table, stored) for field in fields}
-        made = of(**{key: found.value for key, found in given.items()})
-        self._fields[name] = fields
-        self._values |= {(name, key): found for key, found in given.items()}
-        self._sections[name] = made
-        return made
+        """The section as a struct; asking again gives the one in force. StartError names the setting whose value is wrong."""
+        known = self._sections.get(name)
+        if known is None:
+            fields = fields_of(name, of)
+            if name not in self._known:
+                self._refuse_same_variable(fields)
+                # Known from here on, even if a value is wrong: a plugin that cannot read its section does not stop the start.
+                self._known[name] = fields
+            known = self._sections[name] = _Section(of, fields, self._look(name, fields, self._written))
+        if not isinstance(known.made, of):
+            raise ValueError(f"the settings section {name!r} is declared twice, by two classes")
+        return known.made
+
+    def watch(self, name: str, of: type[T], apply: Callable[[T], None]) -> T:
+        """The section now; `apply` is called with the new one whenever a reload changes it. An `apply` that cannot take the new
+        one raises StartError, and nothing has changed then."""
+        section = self.section(name, of)
+        self._sections[name].watchers.append(apply)
+        return section
+
+    def reload(self) -> Reloaded:
+        """Read the file anew and put in force what changed in watched sections; the environment stays what it was.
+
+        Raises StartError, and nothing has changed then, if anything in the file is wrong, be it in a section nobody watches.
+        """
+        try:
+            written = _read(self._file)
+            found = {name: self._look(name, section.fields, written) for name, section in self._sections.items()}
+            self._refuse_unknown(written)
+            keys = {name: section.changed(found[name]) for name, section in self._sections.items()}
+            self._apply({name: found[name] for name in found if keys[name] and self._sections[name].watchers})
+        except StartError as error:
+            raise StartError(f"{error} Nothing has changed; mend it and reload again.") from error
+        for name, section in self._sections.items():
+            section.put_in_force(found[name] if section.watchers else section.as_in_force(found[name]))
+        self._written = written
+        live = {name for name, section in self._sections.items() if section.watchers}
+        return Reloaded(
+            keys=tuple(key for name in keys if name in live for key in keys[name]),
+            restart_needed=tuple(key for name in keys if name not in live for key in keys[name]),
+        )
 
     def described(self) -> tuple[SettingDescription, ...]:
         """Every field of every section that was asked for, in the order of asking."""
-        return tuple(self._describe(field) for fields in self._fields.values() for field in fields)
+        return tuple(_describe(field, section) for section in self._sections.values() for field in section.fields)
 
     def check(self) -> tuple[str, ...]:
         """To be asked once every section is known. StartError for a key of the file that nothing knows; the sentences that
         come back warn about environment variables that nothing reads, with the nearest name."""
-        for key in _keys(self._written):
-            known = {field.in_file for fields in self._fields.values() for field in fields}
-            if key not in known:
-                hint = _nearest(key, known)
-                raise StartError(f"{self._file} sets {key!r}, which is not a setting{hint}; remove or correct it.")
-        known = {field.environment for fields in self._fields.values() for field in fields}
+        self._refuse_unknown(self._written)
+        known = {field.environment for fields in self._known.values() for field in fields}
         strangers = sorted(name for name in self._environ if name.startswith(PREFIX) and name not in known)
         return tuple(
             f"The environment variable {name} is not a setting{_nearest(name, known)}; it is ignored." for name in strangers
         )
 
-    def _refuse_same_variable(self, fields: list[_Field]) -> None:
-        taken = {field.environment for known in self._fields.values() for field in known}
+    def _apply(self, changed: Mapping[str, Values]) -> None:
+        """Tell the watchers; if one refuses, those told before it are told the old section again."""
+        undo: list[tuple[Callable[[Any], None], msgspec.Struct]] = []
+        for name, values in changed.items():
+            section = self._sections[name]
+            for apply in section.watchers:
+                undo.append((apply, section.made))
+                try:
+                    apply(section.make(values))
+                except StartError:
+                    for told, old in reversed(undo[:-1]):
+                        told(old)
+                    raise
+
+    def _refuse_unknown(self, written: Mapping[str, Any]) -> None:
+        known = {field.in_file for fields in self._known.values() for field in fields}
+        for key in _keys(written):
+            if key not in known:
+                hint = _nearest(key, known)
+                raise StartError(f"{self._file} sets {key!r}, which is not a setting{hint}; remove or correct it.")
+
+    def _refuse_same_variable(self, fields: Sequence[Field]) -> None:
+        taken = {field.environment for known in self._known.values() for field in known}
         if twice := [field.environment for field in fields if field.environment in taken]:
             raise ValueError(f"two settings would be read from {twice[0]}")
+
+    def _look(self, name: str, fields: Sequence[Field], written: Mapping[str, Any]) -> Values:
+        table, stored = self._table(written, name), self._table(self._stored, name)
+        return {field.name: self._find(field, table, stored) for field in fields}
 
     def _table(self, layer: Mapping[str, Any], section: str) -> Mapping[str, Any]:
         if section == "server":
@@ -184,31 +244,33 @@ class Settings:
             )
         return table
 
-    def _find(self, field: _Field, written: Mapping[str, Any], stored: Mapping[str, Any]) -> _Value:
+    def _find(self, field: Field, written: Mapping[str, Any], stored: Mapping[str, Any]) -> _Value:
         if field.extra.get("environment_only") and field.name in written:
             raise StartError(f"{self._file} sets {field.in_file!r}, which only the environment can: set {field.environment}.")
         for variable in (field.environment, field.extra.get("also", "")):
             if variable in self._environ:
-                return _Value(_convert(field, self._environ[variable], variable), "environment")
+                return _Value(convert(field, self._environ[variable], variable), "environment")
         if field.name in stored:
-            return _Value(_convert(field, stored[field.name], f"The stored setting {field.in_file}"), "stored")
+            return _Value(convert(field, stored[field.name], f"The stored setting {field.in_file}"), "stored")
         if field.name in written:
-            return _Value(_convert(field, written[field.name], f"{field.in_file} in {self._file}"), "file")
+            return _Value(convert(field, written[field.name], f"{field.in_file} in {self._file}"), "file")
         return _Value(field.default, "default")
 
-    def _describe(self, field: _Field) -> SettingDescription:
-        found = self._values[field.section, field.name]
-        return SettingDescription(
-            group=field.section,
-            key=field.name,
-            type=_json_type(field.type),
-            value=(MASK if found.value else None) if field.secret else _plain(found.value),
-            default=None if field.secret else _plain(field.default),
-            source=found.source,
-            description=field.description,
-            environment=field.environment,
-            secret=field.secret,
-        )
+
+def _describe(field: Field, section: _Section) -> SettingDescription:
+    found = section.values[field.name]
+    return SettingDescription(
+        group=field.section,
+        key=field.name,
+        type=json_type(field.type),
+        value=(MASK if found.value else None) if field.secret else plain(found.value),
+        default=None if field.secret else plain(field.default),
+        source=found.source,
+        description=field.description,
+        environment=field.environment,
+        secret=field.secret,
+        live=bool(section.watchers),
+    )
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -235,72 +297,3 @@ def _nearest(name: str, known: set[str]) -> str:
     """The prefix that all variables share would make them all look near."""
     near = difflib.get_close_matches(name.removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in known], n=1)
     return f" (did you mean {PREFIX if name.startswith(PREFIX) else ''}{near[0]}?)" if near else ""
-
-
-def _fields(section: str, of: type[msgspec.Struct]) -> list[_Field]:
-    """A field without a default or a description is a programmer's mistake, found by the first test that starts anything."""
-    information = types.type_info(of)
-    assert isinstance(information, types.StructType)  # noqa: S101 - tells the checker what `type_info` of a struct is
-    annotations = msgspec.structs.fields(of)
-    return [_field(section, known, declared.type) for known, declared in zip(information.fields, annotations, strict=True)]
-
-
-def _field(section: str, known: types.Field, annotation: Any) -> _Field:
-    described = known.type
-    extra: Mapping[str, Any] = {}
-    text = ""
-    if isinstance(described, types.Metadata):
-        extra = described.extra or {}
-        text = (described.extra_json_schema or {}).get("description", "")
-        described = described.type
-    if known.required or not text:
-        raise ValueError(f"the setting {section}.{known.name} needs a default and a description")
-    default = known.default_factory() if known.default_factory is not msgspec.NODEFAULT else known.default
-    return _Field(section, known.name, described, annotation, default, text, extra)
-
-
-def _convert(field: _Field, value: Any, where: str) -> Any:
-    """The environment knows only text, so numbers and booleans are read from it, and lists at their commas."""
-    if isinstance(value, str) and _json_type(field.type) == "array":
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    try:
-        return msgspec.convert(value, field.annotation, strict=False, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        reason = str(error).partition(", got")[0].replace("Expected", "expected").replace("`", "")
-        for written, said in _WORDS:
-            reason = reason.replace(written, said)
-        shown = "has a value that is not valid" if field.secret else f"cannot be {value!r}"
-        raise StartError(f"{where} {shown}: {reason}.") from (None if field.secret else error)
-
-
-def _decode(wanted: type, value: Any) -> Any:
-    if wanted is Path and isinstance(value, str):
-        return Path(value)
-    raise TypeError(f"a setting cannot be a {wanted.__name__}")
-
-
-def _plain(value: Any) -> JSON:
-    plain: JSON = msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
-    return plain
-
-
-_WORDS = (
-    ("expected int", "expected a whole number"),
-    ("expected float", "expected a number"),
-    ("expected bool", "expected true or false"),
-)
-
-_JSON_TYPES: tuple[tuple[type[types.Type], str], ...] = (
-    (types.BoolType, "boolean"),
-    (types.IntType, "integer"),
-    (types.FloatType, "number"),
-    (types.CollectionType, "array"),
-)
-
-
-def _json_type(known: types.Type) -> str:
-    if isinstance(known, types.UnionType):
-        known = next(each for each in known.types if not isinstance(each, types.NoneType))
-    if isinstance(known, types.Metadata):
-        known = known.type
-    return next((name for kind, name in _JSON_TYPES if isinstance(known, kind)), "string")

@@ -1,13 +1,15 @@
 """Ordered start and stop of the modules, and the checks that make a wiring mistake fail at boot instead of at midnight (I4)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 import structlog
 
 from vivesphere.kernel.backoff import Backoff
 from vivesphere.kernel.bus.messages import Request
+from vivesphere.kernel.catalog import messages_in
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.module import Job, Module, ModuleContext
@@ -22,8 +24,44 @@ def wire(module: Module, context: ModuleContext) -> None:
     for request, handler in module.responders.items():
         context.bus.respond(request, handler)
     for listener in module.listeners:
-        context.bus.listen(listener.to, listener.handler)
+        context.bus.listen(
+            listener.to,
+            listener.handler,
+            capacity=listener.capacity,
+            overflow=listener.overflow,
+            key=listener.key,
+            lanes=listener.lanes,
+        )
     context.lifetime.add("service entry", context.services.register(module.name, module.health or Health))
+
+
+def check_contracts(contracts: Iterable[ModuleType], modules: Sequence[Module]) -> None:
+    """Every page of contracts and every module keeps to its namespace, and no request has two responders.
+
+    Raises StartError with who and what. The bus would refuse most of it, too, but at the first publication.
+    """
+    for page in contracts:
+        owner = page.__name__.rpartition(".")[2]
+        for message in messages_in(page):
+            if not message.topic.startswith(f"{owner}."):
+                raise StartError(f"contracts/{owner}.py declares {message.topic!r}; its topics begin with '{owner}.'.")
+    _check_one_responder(modules)
+    for module in modules:
+        for verb, messages in (("publish", module.publishes), ("answer", module.responders)):
+            for message in messages:
+                if not message.topic.startswith(f"{module.name}."):
+                    raise StartError(
+                        f"The module {module.name} wants to {verb} {message.topic}; its topics begin with '{module.name}.'."
+                    )
+
+
+def _check_one_responder(modules: Sequence[Module]) -> None:
+    answering: dict[str, str] = {}
+    for module in modules:
+        for request in module.responders:
+            other = answering.setdefault(request.topic, module.name)
+            if other != module.name:
+                raise StartError(f"{request.topic} is answered by {other} and by {module.name}; a request has one responder.")
 
 
 def check_answered(requests: Iterable[type[Request[Any]]], answered: Mapping[type[Request[Any]], Principal]) -> None:
@@ -41,7 +79,16 @@ async def begin(module: Module, context: ModuleContext) -> None:
     if module.start is not None:
         await module.start()
     for listener in module.durable_listeners:
-        context.bus.listen_durably(listener.to, listener.handler, name=listener.name)
+        context.bus.listen_durably(
+            listener.to,
+            listener.handler,
+            name=listener.name,
+            ordered=listener.ordered,
+            key=listener.key,
+            lanes=listener.lanes,
+            start=listener.start,
+            max_deliver=listener.max_deliver,
+        )
     for job in module.jobs:
         context.lifetime.spawn(keep_running(job, context.clock), name=job.name)
 

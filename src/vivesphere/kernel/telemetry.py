@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Iterable, MutableMapping
-from itertools import groupby
 from typing import Annotated, Any, Literal, TextIO
 
 import msgspec
@@ -13,10 +12,12 @@ from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from vivesphere.kernel.bus.bus import Bus, BusStatistics
+from vivesphere.kernel.bus.bus import Bus
 from vivesphere.kernel.bus.messages import MASK
+from vivesphere.kernel.bus_metrics import of_bus
 from vivesphere.kernel.cause import current_cause
 from vivesphere.kernel.db.handle import Database, DatabaseStatistics
+from vivesphere.kernel.loop_watch import LoopWatch
 from vivesphere.kernel.services import ServiceRegistry
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -43,14 +44,14 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> None:
-    """Send every log line, the libraries' too, through structlog to `stream` (standard error)."""
+    """Send every log line, the libraries' too, through structlog to `stream` (standard error). May be called again while the
+    process runs: whatever the settings decide is in the handler and the root's level, which loggers in use do not remember."""
     out = stream or sys.stderr
     for_people = settings.format == "console" or (settings.format == "auto" and out.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people),
         add_cause,
         mask_secrets,
     ]
@@ -59,8 +60,9 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
         if for_people
         else [structlog.processors.ExceptionRenderer(_without_locals), structlog.processors.JSONRenderer(serializer=_json)]
     )
+    stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people)
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, stamp, *last]
     )
     handler = logging.StreamHandler(out)
     handler.setFormatter(formatter)
@@ -107,6 +109,12 @@ class Metrics:
         self.stream_dropped = Counter(
             "vivesphere_stream_dropped", "Events that slow WebSocket clients missed.", registry=self.registry
         )
+        self.loop_lag = Histogram(
+            "vivesphere_loop_lag_seconds",
+            "How late the event loop came, each time it was measured.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -114,6 +122,10 @@ class Metrics:
     def watch(self, bus: Bus, database: Database, services: ServiceRegistry) -> None:
         """Show what bus and database count themselves, and each service's health."""
         self.registry.register(KernelCollector(bus, database, services))
+
+    def watch_loop(self, loop: LoopWatch) -> None:
+        """Show who blocked the event loop, and how often."""
+        self.registry.register(LoopCollector(loop))
 
 
 class KernelCollector(Collector):
@@ -125,7 +137,7 @@ class KernelCollector(Collector):
         self._services = services
 
     def collect(self) -> Iterable[Metric]:
-        yield from _of_bus(self._bus.statistics())
+        yield from of_bus(self._bus.overview())
         yield from _of_database(self._database.statistics())
         health = GaugeMetricFamily("vivesphere_service_health", "0 ok, 1 degraded, 2 failed.", labels=["service"])
         for name, state in self._services.health().items():
@@ -133,21 +145,19 @@ class KernelCollector(Collector):
         yield health
 
 
-def _of_bus(counts: BusStatistics) -> Iterable[Metric]:
-    yield CounterMetricFamily("vivesphere_bus_events", "Events handed to the routes.", value=counts.published)
-    yield CounterMetricFamily("vivesphere_bus_requests", "Requests asked.", value=counts.requests)
-    yield CounterMetricFamily("vivesphere_bus_rate_limited", "Messages refused by rate.", value=counts.refused_by_rate)
-    yield CounterMetricFamily("vivesphere_bus_loops_broken", "Chains stopped at the hop limit.", value=counts.loops_broken)
-    depth = GaugeMetricFamily("vivesphere_bus_queue_depth", "Events waiting.", labels=["listener"])
-    dropped = CounterMetricFamily("vivesphere_bus_dropped", "Events dropped from full queues.", labels=["listener"])
-    failed = CounterMetricFamily("vivesphere_bus_listener_failures", "Events whose listener raised.", labels=["listener"])
-    # The streams share one name; a metric must not have the same labels twice.
-    for name, same in groupby(sorted(counts.listeners, key=lambda each: each.name), key=lambda each: each.name):
-        listeners = tuple(same)
-        depth.add_metric([name], sum(each.depth for each in listeners))
-        dropped.add_metric([name], sum(each.dropped for each in listeners))
-        failed.add_metric([name], sum(each.failed for each in listeners))
-    yield from (depth, dropped, failed)
+class LoopCollector(Collector):
+    """Reads the loop watch's counts at the moment of asking."""
+
+    def __init__(self, loop: LoopWatch) -> None:
+        self._loop = loop
+
+    def collect(self) -> Iterable[Metric]:
+        blocked = CounterMetricFamily(
+            "vivesphere_loop_blocked", "Times the event loop was blocked, by who held it.", labels=["culprit"]
+        )
+        for culprit, times in self._loop.by_culprit.items():
+            blocked.add_metric([culprit], times)
+        yield blocked
 
 
 def _of_database(counts: DatabaseStatistics) -> Iterable[Metric]:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 from tests.support.clock import settle
 from tests.support.http import HttpForTests
 from tests.support.sockets import Closed, SocketForTests, connect
@@ -10,7 +11,7 @@ from tests.support.sockets import Closed, SocketForTests, connect
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.messages import Event
 from vivesphere.kernel.cause import Cause, acting_under
-from vivesphere.kernel.http import stream
+from vivesphere.kernel.http import feed
 from vivesphere.kernel.principals import Principal
 
 PATH = "/api/v1/stream"
@@ -49,7 +50,11 @@ async def ada(http: HttpForTests) -> AsyncIterator[SocketForTests]:
 
 async def subscribed(socket: SocketForTests, pattern: str) -> None:
     frame = await socket.ask({"type": "subscribe", "topic": pattern})
-    assert (frame["type"], frame["data"]) == ("stream.subscribed", {"topic": pattern})
+    assert (frame["type"], frame["data"]) == (
+        "stream.subscribed",
+        {"topic": pattern, "log": "00000000", "after": 0, "newest": 0},
+    )
+    await settle()
 
 
 async def publish(http: HttpForTests, *events: Event, project: str = "default") -> None:
@@ -122,7 +127,7 @@ async def test_a_frame_that_is_not_understood_ends_nothing(ada: SocketForTests, 
 
 
 async def test_there_is_an_end_to_subscribing(ada: SocketForTests) -> None:
-    for number in range(stream.MAX_PATTERNS):
+    for number in range(feed.MAX_PATTERNS):
         await subscribed(ada, f"things.n{number}")
     answer = await ada.ask({"type": "subscribe", "topic": "things.more"})
     assert answer["type"] == "stream.error"
@@ -130,7 +135,7 @@ async def test_there_is_an_end_to_subscribing(ada: SocketForTests) -> None:
 
 
 async def test_a_slow_client_loses_the_oldest_and_is_told(http: HttpForTests, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "CAPACITY", 3)
+    monkeypatch.setattr(feed, "CAPACITY", 3)
     async with connect(http.app, PATH, token="ada") as slow:
         await subscribed(slow, "things.bell.rang")
         slow.reads.clear()
@@ -189,11 +194,20 @@ async def test_the_server_ends_the_stream(http: HttpForTests, ada: SocketForTest
         await ada.frame()
 
 
+async def test_a_client_that_is_gone_before_the_last_word_is_no_failure(http: HttpForTests, ada: SocketForTests) -> None:
+    await subscribed(ada, "things.>")
+    ada.gone = True
+    with structlog.testing.capture_logs() as lines:
+        http.kernel.stopping.set()
+        await settle()
+    assert lines == []
+
+
 async def test_a_client_that_leaves_leaves_nothing_behind(http: HttpForTests) -> None:
     async with connect(http.app, PATH, token="ada") as socket:
         await subscribed(socket, "things.>")
-        assert len(http.bus.bus.statistics().listeners) == 1
-    assert not http.bus.bus.statistics().listeners
+        assert len(http.bus.bus.overview().subscribers) == 1
+    assert not http.bus.bus.overview().subscribers
 
 
 async def test_without_a_session_there_is_no_stream(http: HttpForTests) -> None:

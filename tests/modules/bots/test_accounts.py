@@ -309,7 +309,7 @@ async def test_a_connector_that_breaks_is_tried_again(place: Place, monkeypatch:
 
 async def test_without_secrets_an_account_waits_for_them(place: Place) -> None:
     account = await place.add(secret="s3cret", sasl_username="vivi")
-    place.world.bus.bus.remove_responder(RevealSecret)
+    place.world.bus.bus.responders.remove(RevealSecret)
     await place.start(account)
     waiting = await place.world.event(AccountStateChanged, state="waiting")
     assert "secrets.reveal" in waiting.detail

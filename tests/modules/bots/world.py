@@ -15,12 +15,14 @@ from litestar import Litestar
 from tests.support.bus import BusForTests
 from tests.support.clock import FakeClock
 from tests.support.database import open_database
+from tests.support.http import EmptyLog
 
 from vivesphere.contracts.bots import BotMade, CreateBot, MessageQueued, SendMessage
 from vivesphere.contracts.plugins import CommandInfo, CommandList, CommandReply, CommandUnknown, ListCommands, RunCommand
 from vivesphere.contracts.secrets import RevealSecret, SecretStored, SecretUnknown, SecretValue, StoreSecret
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.handle import BusHandle
+from vivesphere.kernel.bus.log import DatabaseDeliveryLog
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import cause_for
 from vivesphere.kernel.clock import Clock
@@ -39,7 +41,7 @@ from vivesphere.kernel.settings import Settings
 from vivesphere.kernel.startup import begin, wire
 from vivesphere.kernel.telemetry import Metrics
 from vivesphere.modules.auth.roles import CHAT
-from vivesphere.modules.bots.models import AccountRow, BotRow, ChatMessageRow, OutboxRow
+from vivesphere.modules.bots.models import AccountRow, BotRow, ChatMessageRow, OutboxRow, UnansweredRow
 from vivesphere.modules.bots.module import build
 
 E = TypeVar("E", bound=Event)
@@ -218,6 +220,7 @@ class World:
             settings=Settings.load({}, file=self.tmp_path / "vivesphere.toml"),
             clock=self.clock,
             metrics=Metrics(),
+            history=EmptyLog(),
             static=self.tmp_path,
             version="0",
             stopping=self.stopping,
@@ -230,13 +233,14 @@ class World:
 async def world_in(tmp_path: Path, clock: Clock | None = None, **environ: str) -> AsyncIterator[World]:
     """A started world, without bots; stopped at the end, and then nothing is left behind."""
     clock = clock or FakeClock()
-    models = (BotRow, AccountRow, ChatMessageRow, OutboxRow)
+    models = (BotRow, AccountRow, ChatMessageRow, OutboxRow, UnansweredRow)
     async with BusForTests() as bus, open_database(tmp_path, models=models, clock=clock) as database:
         everything = {"*": frozenset({">"})}
         holders = (principals.user("ada"), principals.user("bob"), principals.Principal("apikey:key"))
         bus.permissions.install(PermissionSnapshot(grants=dict.fromkeys(holders, everything), members=CHAT))
-        database.hooks.check = lambda principal, event: bus.bus.check(principal, type(event))
+        database.hooks.check = bus.bus.check
         database.hooks.dispatch = bus.bus.dispatch
+        bus.bus.read_with(DatabaseDeliveryLog(database.handle(SYSTEM), clock))
         outbound = Outbound(EffectsSettings())
         effects = Effects(
             db=database.handle(SYSTEM), permissions=bus.permissions, outbound=outbound, clock=clock, log=structlog.get_logger()

@@ -390,3 +390,14 @@ async def test_a_chain_of_runs_ends_at_the_hop_limit(world: World) -> None:
         await world.bus.module("triggers").request(StartRun(plan_id=plan_id))
     runs = (await world.client.get(f"/api/v1/plans/{plan_id}/runs")).json()
     assert runs == {"items": [], "next_cursor": None}
+
+
+async def test_what_a_run_does_is_caused_by_its_having_been_started(world: World) -> None:
+    run_id = await world.run(tool("one"), tool("two"))
+    await world.ended(run_id)
+    of_run = [each for each in world.events if getattr(each.payload, "run_id", None) == run_id]
+    started = of_run[0]
+    assert (started.topic, started.cause.causation_id) == ("plans.run.started", None)
+    assert len(of_run) > 2
+    assert {each.cause.causation_id for each in of_run[1:]} == {started.id}
+    assert {each.cause.correlation_id for each in of_run} == {started.cause.correlation_id}

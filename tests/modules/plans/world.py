@@ -16,6 +16,7 @@ from litestar import Litestar
 from tests.support.bus import BusForTests
 from tests.support.clock import FakeClock
 from tests.support.database import open_database
+from tests.support.http import EmptyLog
 
 from vivesphere.contracts.bots import MessageQueued, MessageRefused, SendMessage
 from vivesphere.contracts.tools import (
@@ -197,6 +198,7 @@ def _http(module: Module, directory: Path, bus: BusForTests) -> Litestar:
     settings = Settings.load({}, file=directory / "vivesphere.toml")
     kernel = HttpKernel(
         bus=bus.system(),
+        history=EmptyLog(),
         permissions=bus.permissions,
         settings=settings,
         services=ServiceRegistry(),
@@ -298,7 +300,7 @@ async def world_in(directory: Path) -> AsyncIterator[World]:
         held = {principals.user("ada"): {"*": frozenset({">"})}, principals.user("vic"): {"*": frozenset({"plans.plan.read"})}}
         bus.permissions.install(PermissionSnapshot(grants=held))
         async with open_database(directory, models=MODELS, clock=bus.clock) as database:
-            database.hooks.check = lambda principal, event: bus.bus.check(principal, type(event))
+            database.hooks.check = bus.bus.check
             database.hooks.dispatch = bus.bus.dispatch
             yield World(directory, bus, database)
 

@@ -167,6 +167,26 @@ async def test_an_act_whose_outcome_is_unknown_stays_unknown(world: PluginWorld)
     assert reply.reason == "unknown_outcome"
 
 
+async def test_a_command_asked_again_under_its_key_acts_once(world: PluginWorld) -> None:
+    world.peer.answers["/"] = ok(b"7")
+    body = "return (await context.http.post_json(message.argument_text, {})).text"
+    world.write("tester", COMMAND.format(body=body), more=ALLOWED)
+    await world.start()
+    for _ in range(2):
+        assert await world.say("act", world.peer.url("/", host="127.0.0.1"), key="k") == CommandReply("7")
+    assert len(world.peer.asked) == 1
+
+
+async def test_a_command_says_that_nobody_knows_whether_it_acted(world: PluginWorld) -> None:
+    world.peer.answers["/"] = b""
+    body = "await context.http.post_json(message.argument_text, {})"
+    world.write("tester", COMMAND.format(body=body), more=ALLOWED)
+    await world.start()
+    reply = await world.say("act", world.peer.url("/", host="127.0.0.1"), key="k")
+    assert isinstance(reply, CommandFailed)
+    assert "may or may not have happened" in reply.detail
+
+
 async def test_an_answer_that_is_no_json_says_so(world: PluginWorld) -> None:
     world.peer.answers["/"] = ok(b"<html>")
     world.write("tester", TOOL.format(body=POST), more=ALLOWED)

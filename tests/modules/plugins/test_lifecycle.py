@@ -113,11 +113,11 @@ async def on_enable(context):
     )
     events = heard(world)
     service = await world.start()
-    before = len(world.bus.bus.statistics().listeners)
+    before = len(world.bus.bus.overview().subscribers)
     assert any("waiting" in name for name in world.lifetime.held)
     shown = await service.disable("busy")
     assert (shown.status, shown.detail, shown.commands) == ("disabled", "", [])
-    assert len(world.bus.bus.statistics().listeners) == before - 2
+    assert len(world.bus.bus.overview().subscribers) == before - 2
     assert not any("busy" in name or "waiting" in name for name in world.lifetime.held)
     assert world.registered == {}
     assert "vivesphere_plugin_busy" not in sys.modules
@@ -130,7 +130,7 @@ async def on_enable(context):
     assert (await service.disable("busy")).status == "disabled"
     assert (await service.enable("busy")).status == "enabled"
     assert (await service.enable("busy")).status == "enabled"
-    assert len(world.bus.bus.statistics().listeners) == before
+    assert len(world.bus.bus.overview().subscribers) == before
 
 
 async def test_what_stays_behind_is_named(world: PluginWorld) -> None:

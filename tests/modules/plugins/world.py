@@ -92,13 +92,15 @@ class PluginWorld:
         await self.service.stop()
         assert not await self.lifetime.close(1)
 
-    async def say(self, command: str, *arguments: str) -> Any:
+    async def say(self, command: str, *arguments: str, key: str | None = None) -> Any:
         """Give a command as a person in a chat does, through the module bots."""
         message = ChatMessage(
             message_id="m", bot_id="b", account_id="a", platform="irc", channel="#c", sender="ann", sender_id="ann", text="!"
         )
         with acting_under(Cause(source=principals.module("bots"), actor=MEMBER)):
-            return await self.bus.module("bots").request(RunCommand(command=command, arguments=arguments, message=message))
+            return await self.bus.module("bots").request(
+                RunCommand(command=command, arguments=arguments, message=message, idempotency_key=key)
+            )
 
     async def run(self, tool: str, arguments: dict[str, Any] | None = None, key: str | None = None) -> Any:
         with acting_under(Cause(source=principals.module("tools"), actor=MEMBER)):

@@ -151,7 +151,7 @@ async def world_in(directory: Path) -> AsyncIterator[World]:
         }
         bus.permissions.install(PermissionSnapshot(grants=held))
         async with open_database(directory, models=(TriggerRow, FiringRow), clock=bus.clock) as database:
-            database.hooks.check = lambda principal, event: bus.bus.check(principal, type(event))
+            database.hooks.check = bus.bus.check
             database.hooks.dispatch = bus.bus.dispatch
             world = World(directory, bus, database)
             await world.start()

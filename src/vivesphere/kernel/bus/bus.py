@@ -1,78 +1,85 @@
 """The bus itself: routes, responders and limits. Nobody speaks through it but by a handle."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
+from zlib import crc32
 
-import msgspec
 import structlog
 
-from vivesphere.kernel.bus.delivery import Subscription
-from vivesphere.kernel.bus.durable import DeliveryLog, DurableListener
-from vivesphere.kernel.bus.errors import HopLimitExceeded, NoResponder, PayloadInvalid, RateLimited
-from vivesphere.kernel.bus.limits import Limits
-from vivesphere.kernel.bus.messages import Envelope, Event, Request
+from vivesphere.kernel.bus import overview
+from vivesphere.kernel.bus.audit_policy import AuditPolicy
+from vivesphere.kernel.bus.breaker import Breakers
+from vivesphere.kernel.bus.delivery_log import DeliveryLog
+from vivesphere.kernel.bus.durable import DurableSubscription
+from vivesphere.kernel.bus.errors import BusError, LogUnavailable, PayloadInvalid
+from vivesphere.kernel.bus.limits import BusSettings, Limits
+from vivesphere.kernel.bus.live import Subscription
+from vivesphere.kernel.bus.messages import Envelope, Event, Message, Request
 from vivesphere.kernel.bus.namespaces import check_namespace
+from vivesphere.kernel.bus.overview import AuditOverview, BusOverview, SubscriberOverview
+from vivesphere.kernel.bus.payloads import payload_check
+from vivesphere.kernel.bus.reports import Recorder
+from vivesphere.kernel.bus.responders import Responders
 from vivesphere.kernel.bus.routes import Routes
 from vivesphere.kernel.bus.topics import split_topic
-from vivesphere.kernel.cause import Cause, acting_under
+from vivesphere.kernel.bus.trouble import Trouble
+from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.clock import Clock
-from vivesphere.kernel.errors import ViveSphereError
-from vivesphere.kernel.events import ListenerFailed, LoopBroken, RateLimitHit
-from vivesphere.kernel.ids import new_id
+from vivesphere.kernel.ids import IdSource
 from vivesphere.kernel.permissions import Permissions
-from vivesphere.kernel.principals import SYSTEM, Principal
+from vivesphere.kernel.principals import Principal
 from vivesphere.kernel.services import Health
 
 E = TypeVar("E", bound=Event)
 
 log = structlog.get_logger("vivesphere.bus")
 
-Recorder = Callable[[Principal, Event], Awaitable[None]]
-"""Writes one durable event in a unit of work of that principal; it is dispatched after the commit."""
 
-Responder = Callable[[Any], Awaitable[Any]]
+class AuditRecorder(Protocol):
+    """Records live events in the background."""
 
+    def offer(self, envelope: Envelope[Any]) -> None: ...
 
-class ListenerStatistics(msgspec.Struct, frozen=True):
-    """One subscription: events that wait now (`depth`), and counts since it began."""
-
-    name: str
-    depth: int
-    handled: int
-    dropped: int
-    failed: int
+    def overview(self) -> AuditOverview: ...
 
 
-class BusStatistics(msgspec.Struct, frozen=True):
-    """Counts since the start, for `/metrics`."""
+class Watcher(Protocol):
+    """Looks on for a person, and does nothing because of what it hears: no cause, no breaker, a queue of its own."""
 
-    published: int
-    requests: int
-    refused_by_rate: int
-    loops_broken: int
-    listeners: tuple[ListenerStatistics, ...]
+    def offer(self, envelope: Envelope[Any]) -> None:
+        """Never waits, never raises. Comes once for each of the patterns that name the topic, with nothing between."""
+        ...
+
+    def overview(self) -> SubscriberOverview: ...
 
 
 class Bus:
-    """Routes, responders and limits; one for the process."""
+    """Routes, responders and limits; one for the process. `version` changes with whatever a publisher may have remembered."""
 
     def __init__(self, *, permissions: Permissions, limits: Limits, clock: Clock) -> None:
         self.permissions = permissions
         self.limits = limits
         self.clock = clock
+        self.version = 0
         self.published = 0
+        self.reported: Counter[Principal] = Counter()
+        """Events by source that left after a commit; less those that were published, which their publisher's rate counts."""
         self.requests = 0
-        self.refused_by_rate = 0
-        self.loops_broken = 0
+        self.ids = IdSource()
         self.routes = Routes()
+        self.responders = Responders(limits.settings.request_concurrency)
+        self.max_payload = limits.settings.max_payload
+        self.recorder: AuditRecorder | None = None
+        self.subscriptions: dict[Subscription, None] = {}
+        self.durable: dict[DurableSubscription, None] = {}
+        self.watchers: dict[Watcher, set[str]] = {}
+        """With the patterns that each one watches."""
+        self._policy: AuditPolicy | None = None
         self._record: Recorder = _refuse_to_record
         self._log: DeliveryLog | None = None
-        self._durable: dict[DurableListener, None] = {}
-        self._responders: dict[type[Request[Any]], tuple[Principal, Responder]] = {}
-        self._subscriptions: dict[Subscription, None] = {}
-        self._told: dict[tuple[str, Principal], tuple[float, int]] = {}
-        self._background: set[asyncio.Task[None]] = set()
+        self.trouble = Trouble(clock, say=self._say, record=self.record)
 
     def record_with(self, recorder: Recorder) -> None:
         """Install the way durable events reach the event log."""
@@ -82,6 +89,21 @@ class Bus:
         """Install the way durable listeners read the event log."""
         self._log = log
 
+    def audit_with(self, policy: AuditPolicy, recorder: AuditRecorder) -> None:
+        """Record live events from now on, those that the policy names."""
+        self._policy, self.recorder = policy, recorder
+        self.version += 1
+
+    def change(self, settings: BusSettings, policy: AuditPolicy) -> None:
+        """Other settings from now on. Raises StartError, and changes nothing then."""
+        self.limits.change(settings)
+        self._policy = policy
+        self.max_payload = settings.max_payload
+        self.responders.change(settings.request_concurrency)
+        for subscription in self.subscriptions:
+            subscription.pace = self.limits.hearing(subscription.asked.principal, subscription.pattern)
+        self.version += 1
+
     @property
     def log(self) -> DeliveryLog:
         if self._log is None:
@@ -90,108 +112,111 @@ class Bus:
 
     def envelope(self, event: E, cause: Cause) -> Envelope[E]:
         """Wrap an event for its way, under a new id and the present time."""
-        return Envelope(id=new_id(), topic=event.topic, time=self.clock.now(), cause=cause, payload=event)
+        now = self.clock.timestamp()
+        return Envelope(id=self.ids.next(now), topic=event.topic, timestamp=now, cause=cause, payload=event)
 
-    def check(self, principal: Principal, event_type: type[Event]) -> None:
-        """Refuse what is no event, or not the principal's to publish."""
-        if not (isinstance(event_type, type) and issubclass(event_type, Event)):
-            raise PayloadInvalid(f"{event_type!r} is not an event; publish an instance of an Event class")
-        split_topic(event_type.topic)
-        check_namespace(principal, event_type.topic, "publish")
+    def check(self, principal: Principal, event: Event) -> None:
+        """Refuse what is no event, not the principal's to publish, too large, or not what its contract says."""
+        self.check_kind(principal, type(event))
+        self.check_payload(event)
 
-    def break_loop(self, principal: Principal, cause: Cause, message: str) -> HopLimitExceeded:
-        """Count a chain at its limit and build its error. `bus.loop_broken` is said at most once a second a principal."""
-        self.loops_broken += 1
-        if self._may_tell("loop", principal) is not None:
-            self.report(LoopBroken(principal=principal, message=message, correlation_id=cause.correlation_id), cause)
-        return HopLimitExceeded(f"{message}: {cause.hop} hops from where the chain {cause.correlation_id} began; it is a loop")
+    def check_kind(self, principal: Principal, kind: type[Event]) -> None:
+        """The part of `check` that is the same for all events of a kind."""
+        try:
+            if not (isinstance(kind, type) and issubclass(kind, Event)):
+                raise PayloadInvalid(f"{kind!r} is not an event; publish an instance of an Event class")
+            split_topic(kind.topic)
+            check_namespace(principal, kind.topic, "publish")
+        except BusError as error:
+            self.trouble.refuse(error)
 
-    def report(self, event: Event, cause: Cause) -> None:
-        """Publish one of the kernel's own events about what happened under `cause`, without making anybody wait."""
-        self._in_background(self._report(event, cause))
-
-    def refuse_rate(self, principal: Principal, message: str, retry_after: float) -> RateLimited:
-        """Count a refusal and build its error; `bus.rate_limited` is said at most once a second for each principal."""
-        self.refused_by_rate += 1
-        refused = self._may_tell("rate", principal)
-        if refused is not None:
-            self.deliver(self.envelope(RateLimitHit(principal=principal, refused=refused), _own_cause()))
-        return RateLimited(f"{principal} speaks too fast: {message} is refused; come back in {retry_after:.3f} s", retry_after)
+    def check_payload(self, message: Message) -> None:
+        """The part of `check` that is about this one message."""
+        try:
+            payload_check(type(message))(message, self.max_payload)
+        except PayloadInvalid as error:
+            self.trouble.refuse(error)
 
     def dispatch(self, envelopes: Iterable[Envelope[Any]]) -> None:
         """Hand events to their listeners' queues. Called on the loop; never waits."""
         for envelope in envelopes:
             self.deliver(envelope)
+            self.reported[envelope.cause.source] += 1
 
     def deliver(self, envelope: Envelope[Any]) -> None:
         """Hand one event to its listeners' queues, as `dispatch` does with many."""
         self.published += 1
-        if subscriptions := self.routes.match(envelope.topic):
-            delivery = (envelope, envelope.cause.after(envelope.id))
-            for subscription in subscriptions:
-                subscription.offer(delivery)
+        for subscriber in self.routes.match(envelope.topic):
+            subscriber.offer(envelope)
+        if envelope.seq is None and (record := self.recording(type(envelope.payload))) is not None:
+            record(envelope)
+
+    def recording(self, kind: type[Event]) -> Callable[[Envelope[Any]], None] | None:
+        """What records live events of a kind. Durable ones are in the log by their own commit."""
+        if kind.durable or self.recorder is None or self._policy is None:
+            return None
+        share = self._policy.share(kind.topic)
+        if share <= 0:
+            return None
+        return self.recorder.offer if share >= 1 else _Sample(share, self.recorder.offer)
 
     async def record(self, principal: Principal, event: Event) -> None:
-        await self._record(principal, event)
+        """Write a durable event. Raises LogUnavailable, counted here; what else may be wrong is refused where it is emitted."""
+        try:
+            await self._record(principal, event)
+        except LogUnavailable as error:
+            self.trouble.refuse(error)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Route to a subscription until it closes."""
         self.routes.add(subscription.pattern, subscription)
-        self._subscriptions[subscription] = None
+        self.subscriptions[subscription] = None
         subscription.on_close.append(lambda: self._unsubscribe(subscription))
-
-    def listener_failed(self, subscription: Subscription, envelope: Envelope[Any], error: BaseException) -> None:
-        """Tell of a listener that raised, unless it raised at being told."""
-        if envelope.topic == ListenerFailed.topic:
-            return
-        failed = ListenerFailed(
-            listener=subscription.name, topic_heard=envelope.topic, detail=f"{type(error).__name__}: {error}"[:500]
-        )
-        self.deliver(self.envelope(failed, _own_cause(envelope.cause)))
-
-    def add_responder(self, request: type[Request[Any]], principal: Principal, handler: Responder) -> None:
-        if request in self._responders:
-            raise ValueError(f"{request.topic} is answered by {self._responders[request][0]} already")
-        self._responders[request] = (principal, handler)
-
-    def remove_responder(self, request: type[Request[Any]]) -> None:
-        self._responders.pop(request, None)
-
-    def responder(self, request: type[Request[Any]]) -> Responder:
-        try:
-            return self._responders[request][1]
-        except KeyError:
-            raise NoResponder(f"nobody answers {request.topic}") from None
+        self.version += 1
 
     def answered(self) -> dict[type[Request[Any]], Principal]:
         """Who answers what."""
-        return {request: principal for request, (principal, _) in self._responders.items()}
+        return {request: responder.principal for request, responder in self.responders.items()}
 
-    def statistics(self) -> BusStatistics:
-        return BusStatistics(
+    def overview(self) -> BusOverview:
+        """What the bus shows of itself to operators."""
+        return BusOverview(
             published=self.published,
             requests=self.requests,
-            refused_by_rate=self.refused_by_rate,
-            loops_broken=self.loops_broken,
-            listeners=(
-                *(ListenerStatistics(s.name, s.depth, s.handled, s.dropped, s.failed) for s in self._subscriptions),
-                *(ListenerStatistics(each.name, 0, each.handled, 0, each.failed) for each in self._durable),
+            loops_broken=self.trouble.loops_broken,
+            refused=dict(self.trouble.refused),
+            subscribers=(
+                *map(overview.of_live, self.subscriptions),
+                *map(overview.of_durable, self.durable),
+                *(watcher.overview() for watcher in self.watchers),
             ),
+            publishers=tuple(
+                overview.of_publisher(principal, bucket, self.reported[principal])
+                for principal, bucket in self.limits.publishers()
+            ),
+            responders=tuple(overview.of_responder(*each) for each in self.responders.items()),
+            audit=self._audited(),
         )
 
     async def settled(self) -> None:
         """Return once nothing is being reported and every queue has been empty once."""
-        if self._background:
-            await asyncio.wait(self._background)
-        for subscription in tuple(self._subscriptions):
+        await self.trouble.settled()
+        for subscription in tuple(self.subscriptions):
             await subscription.drained()
-        for listener in tuple(self._durable):
+        for listener in tuple(self.durable):
             await listener.drained()
 
     def health(self) -> Health:
-        """Degraded while events wait in a queue that has begun to drop, and once a durable listener has given one up."""
-        trouble = [f"{each.name} dropped {each.dropped}" for each in self._subscriptions if each.dropped and each.depth]
-        trouble += [f"{each.name} gave up {each.dead}, see the log" for each in self._durable if each.dead]
+        """Degraded while events wait in a queue that has begun to drop, a breaker is open, live events cannot be recorded, or a
+        durable listener has given one up or does not go on."""
+        trouble = [f"{each.name} dropped {each.dropped}" for each in self.subscriptions if each.dropped and each.depth]
+        trouble += [_cut_off(each.name, each.breakers) for each in self.subscriptions if each.breakers.tripped()]
+        trouble += [_cut_off(each.name, each.breakers) for each in self.durable if each.breakers.tripped()]
+        trouble += [f"{each.name} gave up {each.dead}, see its dead letters" for each in self.durable if each.dead]
+        trouble += [f"{each.name} does not go on: {each.blocked}" for each in self.durable if each.blocked]
+        audit = self._audited()
+        if audit.trouble is not None:
+            trouble.append(f"{audit.unaudited} live events could not be recorded: {audit.trouble}")
         return Health("degraded", "; ".join(trouble)) if trouble else Health()
 
     async def close(self, deadline: float = 5.0) -> None:
@@ -200,56 +225,80 @@ class Bus:
             async with asyncio.timeout(deadline):
                 await self.settled()
         except TimeoutError:
-            log.warning("bus_closed_with_events_waiting", waiting={s.name: s.depth for s in self._subscriptions if s.depth})
-        for subscription in tuple(self._subscriptions):
+            log.warning("bus_closed_with_events_waiting", waiting={s.name: s.depth for s in self.subscriptions if s.depth})
+        for subscription in tuple(self.subscriptions):
             subscription.close()
 
-    def follow(self, listener: DurableListener, topics: Iterable[str]) -> Callable[[], None]:
+    def subscribe_durably(self, listener: DurableSubscription, topics: Iterable[str]) -> Callable[[], None]:
         """Wake a durable listener whenever one of the topics is recorded. Returns what ends that."""
+        bell = _Bell(listener)
         for topic in topics:
-            self.routes.add(topic, listener)
-        self._durable[listener] = None
+            self.routes.add(topic, bell)
+        self.durable[listener] = None
 
         def leave() -> None:
             for topic in topics:
-                self.routes.remove(topic, listener)
-            del self._durable[listener]
+                self.routes.remove(topic, bell)
+            del self.durable[listener]
 
         return leave
 
+    def watch(self, watcher: Watcher, pattern: str) -> Callable[[], None]:
+        """Let one look on at what the pattern names. Returns what ends that; twice is once. Raises TopicInvalid."""
+        if pattern not in self.watchers.get(watcher, ()):
+            self.routes.add(pattern, watcher)
+        patterns = self.watchers.setdefault(watcher, set())
+        patterns.add(pattern)
+        self.version += 1
+
+        def leave() -> None:
+            if pattern not in patterns:
+                return
+            self.routes.remove(pattern, watcher)
+            patterns.discard(pattern)
+            if not patterns:
+                del self.watchers[watcher]
+            self.version += 1
+
+        return leave
+
+    def _say(self, event: Event, cause: Cause) -> None:
+        self.deliver(self.envelope(event, cause))
+
+    def _audited(self) -> AuditOverview:
+        return AuditOverview() if self.recorder is None else self.recorder.overview()
+
     def _unsubscribe(self, subscription: Subscription) -> None:
         self.routes.remove(subscription.pattern, subscription)
-        del self._subscriptions[subscription]
+        del self.subscriptions[subscription]
+        self.version += 1
 
-    def _may_tell(self, what: str, principal: Principal) -> int | None:
-        """How many refusals there were since the last telling, if that was a second ago or more; else None."""
-        now = self.clock.monotonic()
-        at, silent = self._told.get((what, principal), (float("-inf"), 0))
-        if now - at < 1.0:
-            self._told[(what, principal)] = (at, silent + 1)
-            return None
-        self._told[(what, principal)] = (now, 0)
-        return silent + 1
 
-    async def _report(self, event: Event, cause: Cause) -> None:
-        try:
-            with acting_under(_own_cause(cause)):
-                await self._record(SYSTEM, event)
-        except ViveSphereError:
-            # The database is away or the server stops; the log line is then all that is left to say it with.
-            log.exception("kernel_event_lost", topic=event.topic, payload=event)
+def _cut_off(listener: str, breakers: Breakers) -> str:
+    return f"{listener} is cut off from {', '.join(breakers.tripped())}"
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+
+class _Bell:
+    """Stands among the live listeners for a durable one, which reads the event from the log."""
+
+    def __init__(self, listener: DurableSubscription) -> None:
+        self._listener = listener
+
+    def offer(self, _envelope: Envelope[Any]) -> None:
+        self._listener.wake()
+
+
+class _Sample:
+    """Lets a share of all chains through: a chain is recorded as a whole or not at all."""
+
+    def __init__(self, share: float, record: Callable[[Envelope[Any]], None]) -> None:
+        self._below = int(share * (1 << 32))
+        self._record = record
+
+    def __call__(self, envelope: Envelope[Any]) -> None:
+        if crc32(envelope.cause.correlation_id.encode()) < self._below:
+            self._record(envelope)
 
 
 async def _refuse_to_record(principal: Principal, event: Event) -> None:
     raise RuntimeError(f"{principal} published the durable event {event.topic} before the bus had an event log")
-
-
-def _own_cause(of: Cause | None = None) -> Cause:
-    """The kernel's cause for telling about `of`: hop 0, so that even a broken loop can be told of."""
-    told = Cause(source=SYSTEM, actor=SYSTEM)
-    return told if of is None else msgspec.structs.replace(told, project=of.project, correlation_id=of.correlation_id)

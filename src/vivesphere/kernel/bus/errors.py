@@ -8,30 +8,37 @@ BusError
 ├── NoResponder          nobody answers this request
 ├── RequestTimeout       the responder did not answer in time
 ├── HopLimitExceeded     the chain of causes is a loop
-└── LogUnavailable       the event log cannot be read or written now
+├── LogUnavailable       the event log cannot be read or written now
+└── ListenerUnknown      no durable listener of that name runs
 """
+
+from typing import ClassVar
 
 from vivesphere.kernel.errors import ViveSphereError
 
 
 class BusError(ViveSphereError):
-    """The root of what the bus refuses."""
+    """The root of what the bus refuses. Refusals are counted by `slug`."""
+
+    slug: ClassVar[str] = "refused"
 
 
 class TopicInvalid(BusError):
-    pass
+    slug = "topic-invalid"
 
 
 class PayloadInvalid(BusError):
-    pass
+    slug = "payload-invalid"
 
 
 class NotPermitted(BusError):
-    pass
+    slug = "not-permitted"
 
 
 class RateLimited(BusError):
     """`retry_after` is in seconds."""
+
+    slug = "rate-limited"
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
@@ -39,16 +46,20 @@ class RateLimited(BusError):
 
 
 class NoResponder(BusError):
-    pass
+    slug = "no-responder"
 
 
 class RequestTimeout(BusError):
-    pass
+    slug = "request-timeout"
 
 
 class HopLimitExceeded(BusError):
-    pass
+    slug = "hop-limit-exceeded"
 
 
 class LogUnavailable(BusError):
-    pass
+    slug = "log-unavailable"
+
+
+class ListenerUnknown(BusError):
+    slug = "listener-unknown"

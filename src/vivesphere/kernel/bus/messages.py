@@ -1,6 +1,6 @@
 """What crosses the bus: events, requests, and the envelope that carries them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform, get_args
 
 import msgspec
@@ -60,18 +60,25 @@ class Request(msgspec.Struct, Generic[Reply], metaclass=MessageMeta):
     secret: ClassVar[frozenset[str]] = frozenset()
 
 
+Message = Event | Request[Any]
+
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 class Envelope(msgspec.Struct, Generic[E_co], frozen=True, kw_only=True, gc=False):
-    """An event on its way. `seq` is its place in the event log; only recorded events have one."""
+    """An event on its way. `seq` is its place in the event log; only recorded events have one. `timestamp` is in seconds since
+    1970: a `datetime` for every event would cost more than its envelope, and hardly a listener asks for it."""
 
     id: str
     topic: str
-    time: datetime
+    timestamp: float
     cause: Cause
     payload: E_co
     seq: int | None = None
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromtimestamp(self.timestamp, UTC)
 
 
 def reply_type(request: type[Request[Any]]) -> Any:

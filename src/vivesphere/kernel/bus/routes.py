@@ -1,18 +1,20 @@
 """Who hears a topic: a trie of patterns, and a capped cache of the answers."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from vivesphere.kernel.bus.messages import Envelope
 from vivesphere.kernel.bus.topics import split_pattern, split_topic
-from vivesphere.kernel.cause import Cause
+from vivesphere.kernel.capped import make_room
 
 CACHED_TOPICS = 4096
 
 
 class Subscriber(Protocol):
-    """Whoever events are routed to, each with the cause of what is done because of it. `offer` never waits."""
+    """Whoever events are routed to. `offer` never waits."""
 
-    def offer(self, routed: tuple[Envelope[Any], Cause]) -> None: ...
+    @property
+    def offer(self) -> Callable[[Envelope[Any]], None]: ...
 
 
 class _Node:
@@ -53,9 +55,8 @@ class Routes:
             found.extend(subscription for node in nodes for subscription in node.rest)
             nodes = [child for node in nodes for key in (token, "*") if (child := node.children.get(key))]
         found.extend(subscription for node in nodes for subscription in node.here)
-        if len(self._cache) >= CACHED_TOPICS:
-            # A publisher decides how many topics there are, so the oldest answer makes room for the newest.
-            del self._cache[next(iter(self._cache))]
+        # A publisher decides how many topics there are.
+        make_room(self._cache, CACHED_TOPICS)
         answer = self._cache[topic] = tuple(found)
         return answer
 

@@ -43,6 +43,18 @@ def matches(pattern: str, topic: str) -> bool:
     return len(given) == len(wanted) and _all_match(wanted, given)
 
 
+def covers(wider: str, pattern: str) -> bool:
+    """Whether every topic that `pattern` names is named by `wider` too. Both are checked first."""
+    outer, inner = split_pattern(wider), split_pattern(pattern)
+    if outer[-1] == ">":
+        return len(inner) >= len(outer) and _all_covered(outer[:-1], inner)
+    return len(inner) == len(outer) and inner[-1] != ">" and _all_covered(outer, inner)
+
+
+def _all_covered(outer: tuple[str, ...], inner: tuple[str, ...]) -> bool:
+    return all(each in ("*", token) for each, token in zip(outer, inner, strict=False))
+
+
 def _all_match(wanted: tuple[str, ...], given: tuple[str, ...]) -> bool:
     return all(want in ("*", have) for want, have in zip(wanted, given, strict=False))
 

@@ -7,20 +7,27 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.pool import NullPool
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.db.access import AccessPolicy
 from vivesphere.kernel.db.authorizer import KERNEL_SAVEPOINT, Authorizer
-from vivesphere.kernel.db.event_rows import ADVANCE, INSERT, LAST_SEQ, SETTLE, LogRow
+from vivesphere.kernel.db.event_rows import LAST_SEQ, LogRow, write_rows
 from vivesphere.kernel.principals import SYSTEM, Principal
+
+log = structlog.get_logger("vivesphere.db")
 
 BUSY_SECONDS = 5.0
 """How long to wait for a lock that another process holds, such as a person's sqlite3 shell."""
+
+WAL_PATIENCE_MS = 20
+"""How long the writer may be held up for readers that still look at an old state of the file."""
 
 GUEST_SECONDS = 2.0
 """How long one unit of a plugin may compute in the database."""
@@ -86,6 +93,20 @@ def connect_raw(file: Path) -> sqlite3.Connection:
         raw.execute(pragma)
     raw.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     return raw
+
+
+def restart_wal(file: Path) -> bool:
+    """Bring all that SQLite wrote ahead into the file and begin its log anew; False if a reader or the disk stood in the way.
+    The writer waits meanwhile, so most of it is done before it has to."""
+    try:
+        with closing(connect_raw(file)) as raw:
+            raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            raw.execute(f"PRAGMA busy_timeout={WAL_PATIENCE_MS}")
+            busy: int = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error as error:
+        log.warning("database_log_not_begun_anew", reason=str(error))
+        return False
+    return not busy
 
 
 def make_engine(file: Path) -> sa.Engine:
@@ -170,24 +191,29 @@ class Connection:
 
     def append(self, rows: Sequence[LogRow]) -> int:
         """Write rows of the event log, as whoever is served; the `seq` of the last of them."""
-        self.raw.executemany(INSERT, rows)
+        write_rows(self.raw, rows)
         last: int = self.raw.execute(LAST_SEQ).fetchone()[0]
         return last
 
-    def acknowledge(self, handled: Sequence[tuple[str, int]]) -> None:
-        """Note, as whoever is served, that these listeners have handled the events with these `seq`."""
-        self.raw.executemany(ADVANCE, handled)
-        self.raw.executemany(SETTLE, handled)
+    def empty_pages(self) -> int:
+        """Pages of the file that hold nothing."""
+        empty: int = self._speak("PRAGMA freelist_count").fetchone()[0]
+        return empty
+
+    def give_back(self, pages: int) -> None:
+        """Shorten the file by so many of its empty pages, in the transaction that is open. SQLite reads 0 as all of them."""
+        # Each step gives back one page, so all of them have to be fetched.
+        self._speak(f"PRAGMA incremental_vacuum({max(1, pages)})").fetchall()
 
     def close(self) -> None:
         self.raw.set_progress_handler(None, 0)
         self.raw.set_authorizer(None)
         self.core.close()
 
-    def _speak(self, statement: str) -> None:
+    def _speak(self, statement: str) -> sqlite3.Cursor:
         self.authorizer.kernel_speaks = True
         try:
-            self.raw.execute(statement)
+            return self.raw.execute(statement)
         finally:
             self.authorizer.kernel_speaks = False
 

@@ -1,99 +1,183 @@
-"""How far durable listeners have come, and what they failed to handle. Rules that `kernel/bus/log.py` runs as `system`."""
+"""How far durable listeners have come, and what they failed to handle. Rules that `bus/log.py` runs as `system`."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from vivesphere.kernel.bus.durable import Ahead, Due
-from vivesphere.kernel.db.event_log import COLUMNS, log, recorded
-from vivesphere.kernel.db.models import Delivery, EventCursor
+from vivesphere.kernel.bus.delivery_log import Due, Failure, Found, Look, Place, Standing
+from vivesphere.kernel.db.event_log import COLUMNS, recorded
+from vivesphere.kernel.db.models import Delivery, EventCursor, LoggedEvent
 from vivesphere.kernel.db.schema import table_of
 from vivesphere.kernel.db.unit import Unit
+from vivesphere.kernel.ids import new_id
 
-BATCH = 200
-"""Events in one read."""
-
+log = table_of(LoggedEvent)
 cursors = table_of(EventCursor)
 deliveries = table_of(Delivery)
 
-_CURSOR = sa.select(cursors.c.seq).where(cursors.c.listener == sa.bindparam("name"))
+_NAME = sa.bindparam("name", type_=sa.String)
+_SEQ = sa.bindparam("at", type_=sa.BigInteger)
+_ROOM = sa.bindparam("room", type_=sa.Integer)
+
+_CURSOR = sa.select(cursors.c.seq).where(cursors.c.listener == _NAME)
+_SEEN = sa.update(cursors).where(cursors.c.listener == _NAME)
 _NEWEST = sa.select(sa.func.coalesce(sa.func.max(log.c.seq), 0))
-_MOVE = sa.update(cursors).where(cursors.c.listener == sa.bindparam("name"), cursors.c.seq < sa.bindparam("reached"))
-_AHEAD = (
-    sa.select(*COLUMNS)
-    .where(log.c.seq > sa.bindparam("after"), log.c.topic.in_(sa.bindparam("topics", expanding=True)))
-    .order_by(log.c.seq)
-    .limit(BATCH)
+_SEQ_OF = sa.select(log.c.seq).where(log.c.id == sa.bindparam("event_id"))
+_MOVE = sa.update(cursors).where(cursors.c.listener == _NAME, cursors.c.seq < sa.bindparam("reached"))
+
+_OF_LISTENER = deliveries.c.listener == _NAME
+_ROW = sa.select(deliveries).where(_OF_LISTENER, deliveries.c.seq == _SEQ)
+_THIS = sa.and_(_OF_LISTENER, deliveries.c.seq == _SEQ)
+_BEYOND = sa.select(deliveries.c.seq).where(_OF_LISTENER, deliveries.c.seq > _SEQ)
+_DEAD = sa.select(sa.func.count()).where(_OF_LISTENER, deliveries.c.status == "dead")
+_SWEEP = sa.delete(deliveries).where(
+    _OF_LISTENER,
+    deliveries.c.seq > sa.bindparam("swept"),
+    deliveries.c.seq <= sa.bindparam("floor"),
+    deliveries.c.status.not_in(("waiting", "dead")),
 )
-_OF_LISTENER = deliveries.c.listener == sa.bindparam("name")
-_WAITING = sa.and_(_OF_LISTENER, deliveries.c.status == "waiting")
-_DUE = (
-    sa.select(deliveries.c.attempts, *COLUMNS)
+_WAITING = (
+    sa.select(deliveries.c.seq, deliveries.c.next_at)
     .join(log, log.c.seq == deliveries.c.seq)
-    .where(_WAITING, deliveries.c.next_at <= sa.bindparam("now"))
-    .order_by(deliveries.c.next_at)
-    .limit(BATCH)
+    .where(_OF_LISTENER, deliveries.c.status == "waiting", deliveries.c.seq <= sa.bindparam("upto"))
+    .order_by(deliveries.c.next_at, deliveries.c.seq)
+    .limit(sa.bindparam("most", type_=sa.Integer))
 )
-_NEXT_AT = sa.select(sa.func.min(deliveries.c.next_at)).where(_WAITING)
-_FORGET = sa.delete(deliveries).where(_OF_LISTENER, deliveries.c.seq == sa.bindparam("failed"))
+_STATE = (deliveries.c.attempts, deliveries.c.next_at, deliveries.c.status, deliveries.c.replay)
+_DUE = (
+    sa.select(*_STATE, *COLUMNS)
+    .join(log, log.c.seq == deliveries.c.seq)
+    .where(_OF_LISTENER, deliveries.c.seq.in_(sa.bindparam("seqs", expanding=True)))
+)
+_EVERYTHING = 2**63 - 1
 
 
-def open_cursor(tx: Unit, listener: str) -> int:
-    """Where the listener goes on. One that is new begins now: it hears what comes after its coming."""
-    known = tx.execute(_CURSOR, {"name": listener}).scalar_one_or_none()
-    if known is not None:
-        return int(known)
-    newest = int(tx.execute(_NEWEST).scalar_one())
-    tx.execute(sa.insert(cursors), {"listener": listener, "seq": newest})
-    return newest
+def open_cursor(tx: Unit, listener: str, start: str = "now") -> Place | None:
+    """Where the listener goes on; a new one begins at `start`. None if that is an event which is not in the log."""
+    seq = tx.execute(_CURSOR, {"name": listener}).scalar_one_or_none()
+    if seq is None:
+        seq = _start(tx, start)
+        if seq is None:
+            return None
+        tx.execute(sa.insert(cursors), {"listener": listener, "seq": seq, "seen_at": tx.now()})
+    else:
+        tx.execute(_SEEN, {"name": listener, "seen_at": tx.now()})
+        # What a person dropped while nobody listened.
+        tx.execute(_SWEEP, {"name": listener, "swept": -1, "floor": seq})
+    beyond = tx.execute(_BEYOND, {"name": listener, "at": seq}).scalars().all()
+    return Place(seq, tuple(beyond), tx.execute(_DEAD, {"name": listener}).scalar_one())
 
 
-def ahead(tx: Unit, topics: Sequence[str], after: int) -> Ahead:
-    """The next events of these topics."""
-    found = tuple(_due(row) for row in tx.execute(_AHEAD, {"after": after, "topics": topics}))
-    if len(found) == BATCH:
-        return Ahead(found, found[-1].seq)
-    return Ahead(found, int(tx.execute(_NEWEST).scalar_one()))
-
-
-def move_on(tx: Unit, listener: str, reached: int) -> None:
-    """Remember that there was nothing for the listener up to here."""
-    tx.execute(_MOVE, {"name": listener, "reached": reached, "seq": reached})
-
-
-def due(tx: Unit, listener: str, now: datetime) -> tuple[Due, ...]:
-    """Events whose next try has come, the longest overdue first."""
-    rows = tx.execute(_DUE, {"name": listener, "now": now}).all()
-    return tuple(_due(row, row.attempts) for row in rows)
-
-
-def next_at(tx: Unit, listener: str) -> datetime | None:
-    """When the next try is due, if anything waits."""
-    moment: datetime | None = tx.execute(_NEXT_AT, {"name": listener}).scalar_one()
-    return moment
-
-
-def park(tx: Unit, listener: str, failed: Due, error: str, again_at: datetime | None) -> None:
-    """Put a failed event aside, until `again_at` or, without it, as a dead letter; the listener goes on with the next one."""
-    seq = failed.seq
-    tx.execute(_FORGET, {"name": listener, "failed": seq})
-    tx.execute(
-        sa.insert(deliveries),
-        {
-            "listener": listener,
-            "seq": seq,
-            "status": "dead" if again_at is None else "waiting",
-            "attempts": failed.attempts + 1,
-            "next_at": again_at or tx.now(),
-            "error": error,
-        },
+def look(tx: Unit, wanted: Look, now: datetime) -> Found:
+    """What there is to do for a listener."""
+    upto = _EVERYTHING if wanted.upto is None else wanted.upto
+    # One more than may be in hand, so that those cannot hide the rest.
+    asked = {"name": wanted.listener, "upto": upto, "most": len(wanted.held) + wanted.room + 1}
+    waiting = tx.execute(_WAITING, asked).all()
+    due = [row.seq for row in waiting if row.next_at <= now]
+    ready = [seq for seq in due if seq not in wanted.held]
+    ahead, reached, newest = _ahead(tx, wanted, wanted.room - len(ready))
+    return Found(
+        due=_due(tx, wanted.listener, ready[: wanted.room]),
+        ahead=ahead,
+        reached=reached,
+        newest=newest,
+        more=len(ready) >= wanted.room or len(ahead) >= wanted.room - len(ready),
+        held_back=len(ready) < len(due),
+        next_at=next((row.next_at for row in waiting if row.next_at > now), None),
+        dead=tx.execute(_DEAD, {"name": wanted.listener}).scalar_one() if wanted.count_dead else None,
     )
-    move_on(tx, listener, seq)
 
 
-def _due(row: sa.Row[Any], attempts: int = 0) -> Due:
+def move_on(tx: Unit, listener: str, floor: int, swept: int | None = None) -> None:
+    """Remember that there is nothing more for the listener up to the floor."""
+    tx.execute(_MOVE, {"name": listener, "reached": floor, "seq": floor})
+    if swept is not None:
+        tx.execute(_SWEEP, {"name": listener, "swept": swept, "floor": floor})
+
+
+def park(tx: Unit, listener: str, failure: Failure) -> bool:
+    """Put a failed event aside, until `again_at` or, without it, as a dead letter.
+
+    A unit that acknowledges may be committed although whoever waited for it was cancelled. False if that has happened: then
+    the event is handled, and must not come again.
+    """
+    this = {"name": listener, "at": failure.due.seq}
+    row = tx.execute(_ROW, this).one_or_none()
+    if row is None:
+        if tx.execute(_CURSOR, {"name": listener}).scalar_one() >= failure.due.seq:
+            return False
+        fresh = {"listener": listener, "seq": failure.due.seq, "status": "waiting", "id": new_id()}
+        tx.execute(sa.insert(deliveries), fresh)
+    elif row.status == "done":
+        return False
+    state = {
+        "status": "dead" if failure.again_at is None else "waiting",
+        "attempts": failure.due.attempts + 1,
+        "next_at": failure.again_at,
+        "failed_at": tx.now(),
+        "error": failure.error,
+    }
+    tx.execute(sa.update(deliveries).where(_THIS), this | state)
+    if failure.settlement is not None:
+        move_on(tx, listener, failure.settlement.floor, failure.settlement.swept)
+    return True
+
+
+def standing(tx: Unit, listener: str, seq: int) -> Standing | None:
+    """How it stands with an event put aside; None if nothing more is to be done about it."""
+    row = tx.execute(_ROW, {"name": listener, "at": seq}).one_or_none()
+    if row is None or row.status == "done":
+        return None
+    return Standing(row.attempts, row.next_at, row.status == "dead")
+
+
+def _start(tx: Unit, start: str) -> int | None:
+    if start == "beginning":
+        return 0
+    if start == "now":
+        return int(tx.execute(_NEWEST).scalar_one())
+    seq = tx.execute(_SEQ_OF, {"event_id": start}).scalar_one_or_none()
+    return None if seq is None else int(seq) - 1
+
+
+def _ahead(tx: Unit, wanted: Look, room: int) -> tuple[tuple[Due, ...], int, int]:
+    newest = int(tx.execute(_NEWEST).scalar_one())
+    if room <= 0:
+        return (), wanted.after, newest
+    statement = _events_ahead(tuple(wanted.topics), ordered=wanted.ordered)
+    rows = tx.execute(statement, {"name": wanted.listener, "after": wanted.after, "room": room}).all()
+    found = tuple(map(_made, rows))
+    return found, found[-1].seq if len(found) == room else newest, newest
+
+
+def _due(tx: Unit, listener: str, seqs: Sequence[int]) -> tuple[Due, ...]:
+    if not seqs:
+        return ()
+    rows = {row.seq: row for row in tx.execute(_DUE, {"name": listener, "seqs": seqs})}
+    return tuple(_made(rows[seq]) for seq in seqs)
+
+
+@lru_cache(maxsize=256)
+def _events_ahead(topics: tuple[str, ...], *, ordered: bool) -> sa.Select[Any]:
+    """The next events of these topics. Each topic is a run of an index, in order already, and SQLite merges the runs; for
+    `topic IN (…)` it would sort all there is of them. What has a row is settled or put aside, and comes by its own way, but an
+    ordered listener goes on no further than an event that it has put aside."""
+    aside = sa.select(deliveries.c.seq).where(_OF_LISTENER, deliveries.c.seq == log.c.seq)
+    if ordered:
+        aside = aside.where(deliveries.c.status == "done")
+    after = log.c.seq > sa.bindparam("after", type_=sa.BigInteger)
+    runs = [sa.select(log.c.seq).where(log.c.topic == topic, after, ~aside.exists()) for topic in topics]
+    merged: Any = sa.union_all(*runs) if len(runs) > 1 else runs[0]
+    seqs = merged.order_by(merged.selected_columns.seq).limit(_ROOM)
+    row = sa.and_(_OF_LISTENER, deliveries.c.seq == log.c.seq)
+    return sa.select(*_STATE, *COLUMNS).outerjoin_from(log, deliveries, row).where(log.c.seq.in_(seqs)).order_by(log.c.seq)
+
+
+def _made(row: sa.Row[Any]) -> Due:
     event = recorded(row)
     return Due(
         seq=event.seq,
@@ -102,5 +186,8 @@ def _due(row: sa.Row[Any], attempts: int = 0) -> Due:
         time=event.time,
         cause=event.cause(),
         payload=event.payload,
-        attempts=attempts,
+        attempts=row.attempts or 0,
+        again_at=row.next_at,
+        dead=row.status == "dead",
+        replay=bool(row.replay),
     )

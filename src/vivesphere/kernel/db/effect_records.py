@@ -42,6 +42,12 @@ _INSERT = sa.insert(effects)
 _BY_KEY = sa.select(*_COLUMNS).where(effects.c.idempotency_key == sa.bindparam("key"))
 _DROP_FAILED = sa.delete(effects).where(effects.c.idempotency_key == sa.bindparam("key"), effects.c.status == "failed")
 _FINISH = sa.update(effects).where(effects.c.id == sa.bindparam("effect_id"))
+_OF_CHAIN = (
+    sa.select(*_COLUMNS)
+    .where(effects.c.correlation_id == sa.bindparam("chain"))
+    .order_by(effects.c.created_at, effects.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 _LEAVE_UNKNOWN = sa.update(effects).where(effects.c.status == "intended").values(status="unknown")
 _RESOLVE = sa.update(effects).where(
     effects.c.idempotency_key == sa.bindparam("key"), effects.c.status.in_(("intended", "unknown"))
@@ -75,6 +81,11 @@ def find(tx: Unit, key: str) -> EffectRecord | None:
     """The act under an idempotency key."""
     row = tx.execute(_BY_KEY, {"key": key}).one_or_none()
     return None if row is None else EffectRecord(**row._mapping)
+
+
+def of_chain(tx: Unit, correlation_id: str, limit: int) -> tuple[EffectRecord, ...]:
+    """The acts of one chain of causes, oldest first."""
+    return tuple(EffectRecord(**row._mapping) for row in tx.execute(_OF_CHAIN, {"chain": correlation_id, "most": limit}))
 
 
 def resolve(tx: Unit, key: str, outcome: Outcome) -> EffectRecord | None:

@@ -3,6 +3,7 @@
 ViveSphereError
 └── DatabaseError
     ├── AccessDenied          the principal asked for a table, or a kind of statement, that is not its own
+    ├── IdempotencyKeyReused  the key already stands for another act
     ├── ConstraintViolated    a unique, foreign-key, check or not-null constraint; repositories turn it into their own Conflict
     ├── ReadOnly              a read unit tried to write or to emit
     ├── StatementFailed       the statement is wrong, too large, or was stopped for taking too long
@@ -30,6 +31,10 @@ class AccessDenied(DatabaseError):
 
 
 class ConstraintViolated(DatabaseError):
+    pass
+
+
+class IdempotencyKeyReused(DatabaseError):
     pass
 
 

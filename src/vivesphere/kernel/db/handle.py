@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
-from vivesphere.kernel.bus.durable import Acknowledgement
+from vivesphere.kernel.bus.errors import NotPermitted
+from vivesphere.kernel.bus.in_flight import Acknowledgement
 from vivesphere.kernel.cause import cause_for
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db import table_records
 from vivesphere.kernel.db.access import AccessPolicy, CurrentAccess, TableDescription
 from vivesphere.kernel.db.connection import Connection, make_engine
+from vivesphere.kernel.db.kept_replies import IdempotencyKey, Once
 from vivesphere.kernel.db.readers import Readers
 from vivesphere.kernel.db.unit import Unit
 from vivesphere.kernel.db.work import Hooks, Work
@@ -66,9 +68,35 @@ class DatabaseHandle:
         self, delivery: Acknowledgement, rule: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Like `write`, and the event that `delivery` stands for is handled once this commit is on disk: neither without the
-        other, so that the rule's writes are made exactly once, however often the event comes."""
+        other, so that the rule's writes are made exactly once, however often the event comes. Raises NotPermitted for an event
+        that came to somebody else."""
+        if self.principal != SYSTEM and not delivery.listener.startswith(f"{self.principal}/"):
+            raise NotPermitted(f"{self.principal} cannot say that {delivery.listener} has handled an event")
         result: R = await self._writer.write(self._work(rule, args, kwargs, delivery))
         return result
+
+    async def write_once(
+        self, key: IdempotencyKey[R] | None, rule: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Like `write`, but however often it is asked for under this key, also at once and after a crash, the rule's writes are
+        made and its events leave once, and everyone gets its reply. A rule that raises has not answered. Of what only pretends
+        (shadow) nothing is kept. Without a key it is `write`.
+
+        Raises IdempotencyKeyReused if something else was asked under the key before.
+        """
+        result: R = await self._writer.write(self._work(rule, args, kwargs, once=key))
+        return result
+
+    async def answered(self, key: IdempotencyKey[R] | None) -> R | None:
+        """What was answered under the key, if anything was: for who checks or does something before the unit that is written
+        once. Raises IdempotencyKeyReused."""
+        if key is None:
+            return None
+        try:
+            known: R = await self._writer.write(self._work(_not_answered, (), {}, once=key))
+        except _NotAnswered:
+            return None
+        return known
 
     def _work(
         self,
@@ -76,34 +104,46 @@ class DatabaseHandle:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         acknowledges: Acknowledgement | None = None,
+        once: IdempotencyKey[Any] | None = None,
     ) -> Work:
         # The cause is taken here, on the loop: the database threads do not see the caller's context.
+        cause = cause_for(self.principal)
         return Work(
             self.principal,
-            cause_for(self.principal),
+            cause,
             self._loop.create_future(),
             rule=rule,
             args=args,
             kwargs=kwargs,
             acknowledges=acknowledges,
+            once=None if once is None else Once(once, self.principal, cause),
         )
+
+
+class _NotAnswered(Exception):
+    """A rule that raises has not answered, so nothing is kept under the key."""
+
+
+def _not_answered(_tx: Unit) -> NoReturn:
+    raise _NotAnswered
 
 
 class Database:
     """One migrated SQLite file, its readers and its writer. Lives on one loop. `access` says which tables are whose."""
 
-    def __init__(self, file: Path, access: CurrentAccess, clock: Clock) -> None:
+    def __init__(self, file: Path, access: CurrentAccess, clock: Clock, hooks: Hooks) -> None:
         self.access = access
-        self.hooks = Hooks()
+        self.hooks = hooks
         self._loop = asyncio.get_running_loop()
         engine = make_engine(file)
         self._readers = Readers(lambda: Connection(engine, query_only=True), access, self.hooks, clock.now, self._loop)
         self._writer = Writer(lambda: Connection(engine), access, self.hooks, clock.now, self._loop)
 
     @classmethod
-    async def open(cls, file: Path, *, clock: Clock) -> "Database":
-        """Open a file that `migrate` has brought up to date. Install the `hooks` before the first unit that emits."""
-        return cls(file, CurrentAccess(AccessPolicy(await asyncio.to_thread(_known_tables, file))), clock)
+    async def open(cls, file: Path, *, clock: Clock, hooks: Hooks | None = None) -> "Database":
+        """Open a file that `migrate` has brought up to date. `hooks` are what the bus puts in; without them nobody hears."""
+        known = await asyncio.to_thread(_known_tables, file)
+        return cls(file, CurrentAccess(AccessPolicy(known)), clock, hooks or Hooks())
 
     def handle(self, principal: Principal) -> DatabaseHandle:
         """The one way to the database. Whoever gives it out decides who its holder is."""

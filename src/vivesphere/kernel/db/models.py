@@ -26,13 +26,14 @@ class TableMetadata(Model):
 
 
 class LoggedEvent(Model):
-    """One recorded event. AUTOINCREMENT, so that a `seq` is never given twice, whatever retention deletes."""
+    """One recorded event. AUTOINCREMENT, so that a `seq` is never given twice, whatever retention deletes. `bytes` is what
+    the row takes, roughly, so that retention can add up; it stands before the payload, which need not be read for it."""
 
     __tablename__ = "event_log"
 
     seq: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
     id: Mapped[str] = mapped_column(Id, unique=True)
-    topic: Mapped[str] = mapped_column(sa.String(255))
+    topic: Mapped[str] = mapped_column(sa.String(255), index=True)
     time: Mapped[datetime]
     source: Mapped[str] = mapped_column(sa.String(200))
     actor: Mapped[str] = mapped_column(sa.String(200))
@@ -41,6 +42,7 @@ class LoggedEvent(Model):
     correlation_id: Mapped[str] = mapped_column(sa.String(64), index=True)
     causation_id: Mapped[str | None] = mapped_column(sa.String(64))
     hop: Mapped[int]
+    bytes: Mapped[int]
     payload: Mapped[Any] = mapped_column(Json)
 
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -68,30 +70,49 @@ class Effect(Model):
 
 
 class EventCursor(Model):
-    """How far a durable listener has come in the event log: what it has taken has this `seq` or a smaller one."""
+    """How far a durable listener has come in the event log: what it has taken has this `seq` or a smaller one. `seen_at` is
+    when it last came to listen; one that is gone for long no longer holds retention up."""
 
     __tablename__ = "event_cursors"
 
     listener: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
     seq: Mapped[int] = mapped_column(sa.BigInteger())
+    seen_at: Mapped[datetime]
 
 
 class Delivery(Model):
-    """An event that a durable listener failed to handle: `waiting` for its next try at `next_at`, or `dead`."""
+    """What a durable listener owes beside its cursor: an event `waiting` for its next try at `next_at`, or `dead`, or `done`
+    ahead of the cursor by a listener with lanes. `replay` says that a person asked for it again."""
 
     __tablename__ = "deliveries"
 
     listener: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
     seq: Mapped[int] = mapped_column(sa.BigInteger(), primary_key=True)
+    id: Mapped[str | None] = mapped_column(Id, unique=True)
     status: Mapped[str] = mapped_column(sa.String(7))
-    attempts: Mapped[int]
-    next_at: Mapped[datetime]
-    error: Mapped[str] = mapped_column(sa.Text)
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    next_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(sa.Text, server_default="")
+    replay: Mapped[bool] = mapped_column(server_default=sa.false())
 
     __table_args__ = (
-        sa.CheckConstraint("status IN ('waiting', 'dead')", name="status"),
+        sa.CheckConstraint("status IN ('waiting', 'dead', 'done')", name="status"),
         sa.Index("ix_deliveries_due", "listener", "status", "next_at"),
     )
+
+
+class KeptReply(Model):
+    """What a unit of work answered under an idempotency key, so that whoever asks again gets it again. `fingerprint` is of
+    what was asked: another question under the same key is refused."""
+
+    __tablename__ = "kept_replies"
+
+    asker: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(sa.String(64))
+    reply: Mapped[Any] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Installation(Model):

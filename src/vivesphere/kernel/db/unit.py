@@ -24,7 +24,7 @@ from vivesphere.kernel.db.errors import (
 from vivesphere.kernel.db.event_rows import LogRow, row_of
 from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.ids import new_id
-from vivesphere.kernel.principals import Principal
+from vivesphere.kernel.principals import SYSTEM, Principal
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Staged = tuple[Envelope[Any], LogRow | None]
@@ -64,7 +64,7 @@ class Unit:
         self.lost = False
         self.looped: str | None = None
         self.staged: list[Staged] = []
-        self.reports: list[Event] = []
+        self.reports: list[TableAccessDenied] = []
         self._connection: Connection | None = connection
         self._now = now
         self._check = check
@@ -85,8 +85,8 @@ class Unit:
             self._results.append(result)
         return result
 
-    def emit(self, event: Event) -> None:
-        """Report a fact. It leaves after the commit; a durable one is in the event log in the same commit.
+    def emit(self, event: Event) -> str:
+        """Report a fact, and give its id. It leaves after the commit; a durable one is in the event log in the same commit.
 
         Raises PayloadInvalid, NotPermitted, HopLimitExceeded, or ReadOnly in a read.
         """
@@ -99,8 +99,31 @@ class Unit:
             self.looped = event.topic
             raise HopLimitExceeded(f"{event.topic}: the chain of causes has {self.cause.hop} hops and goes no further")
         self._check(connection.authorizer.principal, event)
-        envelope = Envelope(id=new_id(), topic=event.topic, time=self._now(), cause=self.cause, payload=event)
+        envelope = Envelope(id=new_id(), topic=event.topic, timestamp=self._now().timestamp(), cause=self.cause, payload=event)
         self.staged.append((envelope, row_of(envelope) if event.durable else None))
+        return envelope.id
+
+    def append(self, rows: Sequence[LogRow]) -> None:
+        """Write encoded events at the end of the log, in few statements. For `system`; raises what `execute` does."""
+        connection = self._open()
+        try:
+            connection.append(rows)
+        except sqlite3.Error as error:
+            raise self._meaning(connection, error) from error
+
+    def empty_pages(self) -> int:
+        """Pages of the file that hold nothing."""
+        return self._open().empty_pages()
+
+    def give_back(self, pages: int) -> None:
+        """Hand so many empty pages back to the disk, one at least. For `system`."""
+        connection = self._open()
+        if connection.authorizer.principal != SYSTEM:
+            raise self._denied(connection.authorizer.principal, "vacuum", "")
+        try:
+            connection.give_back(pages)
+        except sqlite3.Error as error:
+            raise self._meaning(connection, error) from error
 
     def now(self) -> datetime:
         """The time, by the server's clock."""

@@ -8,12 +8,14 @@ from typing import Any, Concatenate
 
 import sqlalchemy as sa
 
-from vivesphere.kernel.bus.durable import Acknowledgement
+from vivesphere.kernel.bus.in_flight import Acknowledgement
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db.connection import Connection
 from vivesphere.kernel.db.errors import TransactionLost
+from vivesphere.kernel.db.kept_replies import Once
 from vivesphere.kernel.db.unit import EventCheck, Staged, Unit
+from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.principals import Principal
 
 Rule = Callable[Concatenate[Unit, ...], Any]
@@ -27,7 +29,7 @@ def _leave_undelivered(envelopes: Sequence[Envelope[Any]]) -> None:
     """Until a bus installs its own dispatch; durable events are in the log all the same."""
 
 
-def _leave_unreported(event: Event, cause: Cause) -> None:
+def _leave_unreported(denied: TableAccessDenied, cause: Cause) -> None:
     """Until the application installs a way to publish the kernel's own events."""
 
 
@@ -46,7 +48,7 @@ class Hooks:
 
     check: EventCheck = _allow_every_event
     dispatch: Callable[[Sequence[Envelope[Any]]], object] = _leave_undelivered
-    report: Callable[[Event, Cause], object] = _leave_unreported
+    report: Callable[[TableAccessDenied, Cause], object] = _leave_unreported
     break_loop: Callable[[Principal, Cause, str], object] = _leave_uncounted
     refused: int = 0
 
@@ -63,10 +65,12 @@ class Work:
         "kwargs",
         "looped",
         "lost",
+        "once",
         "principal",
         "reports",
         "result",
         "rule",
+        "settlement",
         "staged",
     )
 
@@ -80,8 +84,12 @@ class Work:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         acknowledges: Acknowledgement | None = None,
+        once: Once | None = None,
     ) -> None:
         self.acknowledges = acknowledges
+        # Of this moment: the writer's thread may not ask the listener.
+        self.settlement = None if acknowledges is None else acknowledges.settlement()
+        self.once = once
         self.principal = principal
         self.cause = cause
         self.rule = rule
@@ -93,7 +101,7 @@ class Work:
         self.lost = False
         self.looped: str | None = None
         self.staged: Sequence[Staged] = ()
-        self.reports: Sequence[Event] = ()
+        self.reports: Sequence[TableAccessDenied] = ()
 
     @property
     def name(self) -> str:
@@ -122,6 +130,15 @@ class Work:
         if self.lost and self.error is None:
             self.fail(TransactionLost("a statement ended the whole transaction, and nothing of it was kept"))
 
+    def answer(self, reply: Any, error: BaseException | None = None) -> None:
+        """What came of it without running the rule."""
+        self.result = reply
+        self.error = error
+        self.lost = False
+        self.looped = None
+        self.staged = ()
+        self.reports = ()
+
     def fail(self, error: BaseException) -> None:
         """Nothing of this unit was kept."""
         self.result = None
@@ -135,8 +152,8 @@ class Work:
             hooks.report(event, self.cause)
         if self.looped is not None:
             hooks.break_loop(self.principal, self.cause, self.looped)
-        if self.acknowledges is not None and self.error is None:
-            self.acknowledges.done = True
+        if self.acknowledges is not None and self.settlement is not None and self.error is None:
+            self.acknowledges.confirm(self.settlement)
         if self.future.done():
             return
         if isinstance(self.error, StopIteration):

@@ -22,6 +22,8 @@ from vivesphere.kernel.cause import Mode
 from vivesphere.kernel.db.access import CurrentAccess
 from vivesphere.kernel.db.connection import Connect, Connection, is_guest
 from vivesphere.kernel.db.errors import DatabaseError, DatabaseUnavailable
+from vivesphere.kernel.db.kept_replies import Once
+from vivesphere.kernel.db.settling import settle
 from vivesphere.kernel.db.unit import meaning
 from vivesphere.kernel.db.work import Hooks, Work
 from vivesphere.kernel.principals import SYSTEM, Principal
@@ -186,12 +188,15 @@ class Writer:
         if work.future.cancelled():
             # It may have run before, in a group whose transaction was lost: nothing of that is to leave.
             work.staged = ()
-            work.acknowledges = None
+            work.acknowledges = work.settlement = None
             return
-        connection.serve(work.principal, self._access.policy)
         connection.savepoint()
         began = time.perf_counter()
-        work.perform(connection, self._hooks, self._now, writable=True)
+        if work.once is None or not self._answered_before(connection, work, work.once):
+            connection.serve(work.principal, self._access.policy)
+            work.perform(connection, self._hooks, self._now, writable=True)
+            if work.once is not None and work.error is None and not is_shadow(work):
+                self._keep(connection, work, work.once)
         if (took := time.perf_counter() - began) > SLOW_SECONDS:
             log.warning("slow_unit", rule=work.name, principal=work.principal, milliseconds=round(took * 1000))
         if work.lost:
@@ -201,6 +206,29 @@ class Writer:
         if work.error is not None or is_shadow(work):
             connection.rollback_to()
         connection.release()
+
+    def _answered_before(self, connection: Connection, work: Work, once: Once) -> bool:
+        """Give the unit the reply that is kept for it, if there is one; its rule does not run then."""
+        connection.serve(SYSTEM, self._access.policy)
+        try:
+            kept = once.kept(connection.raw)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - reused, or not to be read: its asker's trouble, not that of all in this commit
+            work.answer(None, error)
+            return True
+        if kept is None:
+            return False
+        work.answer(kept[0])
+        return True
+
+    def _keep(self, connection: Connection, work: Work, once: Once) -> None:
+        """In the unit's own savepoint: its reply stays if its writes do."""
+        connection.serve(SYSTEM, self._access.policy)
+        try:
+            once.keep(connection.raw, work.result, self._now())
+        except (TypeError, ValueError, RecursionError) as error:
+            work.fail(error)
 
     def _record(self, connection: Connection, group: Sequence[Work]) -> Sequence[Envelope[Any]]:
         """The epilogue: as `system`, in the same transaction, the durable events get their place in the log."""
@@ -215,14 +243,10 @@ class Writer:
 
     def _acknowledge(self, connection: Connection, group: Sequence[Work]) -> None:
         """The epilogue, too: a durable listener's event is handled in the very commit of what the handler wrote."""
-        handled = [
-            (work.acknowledges.listener, work.acknowledges.seq)
-            for work in group
-            if work.acknowledges is not None and work.error is None
-        ]
-        if handled:
+        settlements = [work.settlement for work in group if work.settlement is not None and work.error is None]
+        if settlements:
             connection.serve(SYSTEM, self._access.policy)
-            connection.acknowledge(handled)
+            settle(connection.raw, settlements)
 
     def _end(self, connection: Connection, group: Sequence[Work]) -> None:
         try:

@@ -5,7 +5,6 @@ import time
 import msgspec
 import structlog
 from litestar.enums import ScopeType
-from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -84,7 +83,7 @@ class Admission(ASGIMiddleware):
             error = handshake.error
         except Refusal as refused:
             error = refused
-        if error is None or isinstance(error, WebSocketDisconnect):
+        if error is None or handshake.ends_with(error):
             return
         refusal = as_refusal("GET", scope["path"], error)
         if not isinstance(refusal, Refusal):

@@ -18,10 +18,16 @@ class Server(Litestar):
             await super().__call__(scope, receive, send)
             return
 
+        answered = False
+
         async def without_body(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                message = {"type": "http.response.body", "body": b"", "more_body": message["more_body"]}
-            await send(message)
+            nonlocal answered
+            if message["type"] != "http.response.body":
+                await send(message)
+            elif not answered:
+                # Whatever body follows the first piece would be as empty, and that of a stream has no end.
+                answered = True
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         # A copy: the server that called us must still know that it was HEAD, and expect no body.
         as_get: Any = {**scope, "method": "GET"}

@@ -22,12 +22,25 @@ from litestar.typing import FieldDefinition
 
 from vivesphere.kernel.http.admission import Rule, rule_of
 from vivesphere.kernel.http.authentication import public
+from vivesphere.kernel.http.deprecation import describe_deprecation
 from vivesphere.kernel.http.headers import UI_POLICY
 from vivesphere.kernel.http.problems import MEDIA_TYPE, PathUnknown, Problem
+from vivesphere.kernel.http.sse import MEDIA_TYPE as EVENT_STREAM
 
 PATH = "/schema"
 REF = "#/components/schemas/{name}"
 SCHEME = "bearer"
+ONE_SENT: dict[str, Any] = {
+    "type": "object",
+    "description": "One event of the stream; `data` is a frame, as on the WebSocket.",
+    "properties": {
+        "id": {"type": "string", "description": "Where to go on from, if it has one.", "examples": ["5f2a77c1-1234"]},
+        "event": {"type": "string", "examples": ["plans.run.completed"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+PERMISSIONS = "x-vivesphere-permissions"
 
 DESCRIPTION = """\
 Everything ViveSphere does, over HTTP. Sign in with `POST /api/v1/auth/login` and send the access token as
@@ -39,7 +52,14 @@ Everything ViveSphere does, over HTTP. Sign in with `POST /api/v1/auth/login` an
 
 **Live events**: the WebSocket `/api/v1/stream`, with the token as the header above or as subprotocols
 `["vivesphere.v1", "bearer.<token>"]`. Say `{"type": "subscribe", "topic": "bots.>"}`; each frame of the server is
-`{v, id, seq, type, at, project, data}`.
+`{v, id, seq, type, at, project, data}`. To go on where you left off, say `"after": <the largest seq you have seen>`. Without a
+WebSocket, `GET /api/v1/stream/sse` sends the same frames. What crosses the bus, with every payload, is described in
+`/schema/asyncapi.json`.
+
+**Asking again**: send an `Idempotency-Key` with what makes something, and a request that got no answer can be sent once more.
+
+**Change**: what is here stays. An operation marked `deprecated` says with each answer since when (`Deprecation`, RFC 9745),
+until when it answers (`Sunset`, RFC 8594) and what answers instead (`Link`).
 
 **Limits**: an address that is not signed in may send a limited number of requests a minute; see the `RateLimit-*` headers.
 """
@@ -101,8 +121,8 @@ def _ours(response: Response[Any]) -> Response[Any]:
     return response
 
 
-def openapi_config(version: str) -> OpenAPIConfig:
-    """What Litestar is to know of the document."""
+def openapi_config(version: str, *beside: HTTPRouteHandler) -> OpenAPIConfig:
+    """What Litestar is to know of the document; `beside` it are other descriptions, as public as this one."""
     return OpenAPIConfig(
         title="ViveSphere",
         version=version,
@@ -113,7 +133,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
         ),
         render_plugins=[_Viewer(), _Document()],
         openapi_router=Router(
-            PATH, route_handlers=[viewer_asset], guards=[public], include_in_schema=False, after_request=_ours
+            PATH, route_handlers=[viewer_asset, *beside], guards=[public], include_in_schema=False, after_request=_ours
         ),
     )
 
@@ -168,10 +188,13 @@ def _complete(operation: Json, path: str, method: str, handler: HTTPRouteHandler
         success["content"] = {"application/json": {"schema": by_type[reply]}}
     elif reply is bytes:
         success["content"] = {str(handler.media_type): {"schema": {"type": "string"}}}
+    elif str(handler.media_type) == EVENT_STREAM:
+        success["content"] = {EVENT_STREAM: {"schema": ONE_SENT}}
     for status in _statuses(operation, path, method, guarded=rule is not None and rule.permissions is not None):
         if str(status) not in operation["responses"] or status == 400:
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
     operation["responses"] = dict(sorted(operation["responses"].items()))
+    describe_deprecation(operation, handler)
 
 
 def _describe(operation: Json, handler: HTTPRouteHandler, rule: Rule | None) -> None:
@@ -183,9 +206,11 @@ def _describe(operation: Json, handler: HTTPRouteHandler, rule: Rule | None) -> 
         operation["summary"] = " ".join(first.group(1).rstrip(".").split())
         rest = "\n\n".join(part for part in (first.group(2), rest) if part)
     if rule is not None and rule.permissions is not None:
-        needed = [f"`{permission}`" for permission in rule.permissions if permission]
+        needed = [permission for permission in rule.permissions if permission]
+        shown = ", ".join(f"`{permission}`" for permission in needed)
         operation["security"] = [{SCHEME: []}]
-        rest = "\n\n".join(part for part in (rest, f"Needs the permission {', '.join(needed)}." if needed else "") if part)
+        operation[PERMISSIONS] = needed
+        rest = "\n\n".join(part for part in (rest, f"Needs the permission {shown}." if needed else "") if part)
     else:
         operation["security"] = []
     operation.pop("description", None)

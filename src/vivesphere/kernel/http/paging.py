@@ -49,7 +49,8 @@ def decode_cursor(cursor: str | None, of: type[P]) -> P | None:
         return None
     try:
         position = msgspec.json.decode(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)), type=of)
-        if isinstance(position, int) and not -(1 << 63) <= position < 1 << 63:
+        parts = position if isinstance(position, tuple) else (position,)
+        if any(isinstance(part, int) and not -(1 << 63) <= part < 1 << 63 for part in parts):
             raise ValueError("no column holds this number")
         return position
     except (binascii.Error, msgspec.MsgspecError, ValueError):

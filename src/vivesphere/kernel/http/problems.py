@@ -83,7 +83,16 @@ _FAILED: Mapping[type[Exception], Failed] = {
     bus.NoResponder: Failed(503, "unavailable", "Not available now", "The part of the server that does this is not running."),
     bus.RequestTimeout: Failed(504, "timeout", "It took too long"),
     bus.HopLimitExceeded: Failed(409, "loop", "A chain of causes is a loop"),
+    bus.LogUnavailable: Failed(
+        503, "unavailable", "Not available now", "The event log cannot be used now; try again in a moment."
+    ),
     db.AccessDenied: Failed(403, "table-access-denied", "Access to a table denied"),
+    db.IdempotencyKeyReused: Failed(
+        422,
+        "idempotency-key-reused",
+        "The idempotency key is taken",
+        "This Idempotency-Key stands for another request, which was answered before; send this one under a new key.",
+    ),
     db.DatabaseUnavailable: Failed(
         503, "unavailable", "Not available now", "The database cannot be used now; try again in a moment."
     ),

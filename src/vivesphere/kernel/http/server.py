@@ -21,25 +21,30 @@ from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.http.admission import BEGAN_KEY, MODULE_OPT, Admission, Nobody, rule_of
+from vivesphere.kernel.http.asyncapi import asyncapi_route
 from vivesphere.kernel.http.authentication import Authenticator
 from vivesphere.kernel.http.body import TypedRequest
+from vivesphere.kernel.http.deprecation import tell_deprecation
+from vivesphere.kernel.http.feed import History, StreamContext
 from vivesphere.kernel.http.headers import add_headers
 from vivesphere.kernel.http.health import health_routes
+from vivesphere.kernel.http.idempotency import asking_of
 from vivesphere.kernel.http.methods import Server, correct_allow
 from vivesphere.kernel.http.openapi import openapi_config
 from vivesphere.kernel.http.problems import answer
 from vivesphere.kernel.http.rate_limit import AnonymousLimit, HttpSettings
 from vivesphere.kernel.http.sockets import AUTHENTICATOR, CLOCK, STOPPING, remember_error
+from vivesphere.kernel.http.sse import sse_route
 from vivesphere.kernel.http.static import static_files
-from vivesphere.kernel.http.stream import StreamContext, stream_route
+from vivesphere.kernel.http.stream import stream_route
 from vivesphere.kernel.module import Module
 from vivesphere.kernel.permissions import Permissions
 from vivesphere.kernel.services import ServiceRegistry
 from vivesphere.kernel.settings import Settings
 from vivesphere.kernel.telemetry import Metrics
 
-TAKEN = {"body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"}
-"""Names of parameters that Litestar fills itself."""
+TAKEN = {"asking", "body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"}
+"""Names of parameters that are filled without a module: by Litestar, `asking` by us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,7 @@ class HttpKernel:
     """What the kernel lends to HTTP. `bus` is a handle of `system`; `static` is where the built UI lies."""
 
     bus: BusHandle
+    history: History
     permissions: Permissions
     services: ServiceRegistry
     settings: Settings
@@ -72,20 +78,29 @@ def build_http(modules: Sequence[Module], kernel: HttpKernel) -> Litestar:
 
 def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, authenticator: Authenticator) -> Litestar:
     limit = AnonymousLimit(settings.anonymous_per_minute, kernel.clock)
+    streams = StreamContext(
+        bus=kernel.bus,
+        history=kernel.history,
+        permissions=kernel.permissions,
+        clock=kernel.clock,
+        dropped=kernel.metrics.stream_dropped.inc,
+    )
     return Server(
         route_handlers=[
             *(_router(module) for module in modules if module.routes),
             *health_routes(kernel.services, kernel.metrics.registry),
-            stream_route(StreamContext(kernel.bus, kernel.permissions, kernel.clock, kernel.metrics)),
+            stream_route(streams),
+            sse_route(streams),
             static_files(kernel.static),
         ],
+        dependencies={"asking": Provide(asking_of)},
         middleware=[Admission(authenticator, kernel.permissions, limit)],
         exception_handlers={Exception: answer},
         after_exception=[remember_error],
-        before_send=[add_headers, correct_allow, _counting(kernel)],
+        before_send=[add_headers, tell_deprecation, correct_allow, _counting(kernel)],
         request_class=TypedRequest,
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=openapi_config(kernel.version),
+        openapi_config=openapi_config(kernel.version, asyncapi_route(modules, kernel.version)),
         state=State({STOPPING: kernel.stopping, AUTHENTICATOR: authenticator, CLOCK: kernel.clock}),
         logging_config=None,
         debug=False,

@@ -1,9 +1,11 @@
-"""What every WebSocket route does the same way: accept, be refused, and end when the server does."""
+"""What connections that stay open do the same way: be accepted or refused, and end with the sign-in or the server."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 from litestar.connection import WebSocket
+from litestar.exceptions import WebSocketDisconnect
 from litestar.types import Message, Receive, Scope, Send
 
 from vivesphere.kernel.clock import Clock
@@ -46,12 +48,18 @@ def stopping(connection: Connection) -> asyncio.Event:
     return event
 
 
-async def signed_out(socket: Socket) -> Close:
-    """Returns, with what to close by, once the sign-in has expired or was ended. A WebSocket must watch it, or outlives it."""
-    authenticator: Authenticator = socket.app.state[AUTHENTICATOR]
-    clock: Clock = socket.app.state[CLOCK]
-    token = token_in(socket.scope["headers"], offered_protocols(socket.scope)) or ""
-    expires_at = session_of(socket).expires_at
+async def stopped(connection: Connection) -> Close:
+    """Returns, with what to close by, once the server stops."""
+    await stopping(connection).wait()
+    return GOING_AWAY, "The server stops."
+
+
+async def signed_out(connection: Connection) -> Close:
+    """Returns, with what to close by, once the sign-in has expired or was ended. What does not watch it outlives it."""
+    authenticator: Authenticator = connection.app.state[AUTHENTICATOR]
+    clock: Clock = connection.app.state[CLOCK]
+    token = token_in(connection.scope["headers"], offered_protocols(connection.scope)) or ""
+    expires_at = session_of(connection).expires_at
     while (left := (expires_at - clock.now()).total_seconds()) > 0:
         await clock.sleep(min(left, CHECKED_EVERY))
         try:
@@ -59,6 +67,25 @@ async def signed_out(socket: Socket) -> Close:
         except NotSignedIn as error:
             return close_code(error)
     return close_code(NotSignedIn("The access token has expired; refresh it and connect again."))
+
+
+async def first_to_end(*parts: Coroutine[Any, Any, Close | None]) -> Close | None:
+    """Run the parts of one open connection until one of them ends; what it says to close by, None if the client is gone.
+
+    The others are cancelled. Raises what is no ordinary end.
+    """
+    tasks = [asyncio.create_task(part, name="connection") for part in parts]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    for end in ends:
+        # A client that is gone is told of by an OSError to whoever sends.
+        if isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect | OSError):
+            raise end
+    return next((end for end in ends if isinstance(end, tuple)), None)
 
 
 def close_code(error: Exception) -> Close:
@@ -88,6 +115,7 @@ class Handshake:
         self._connected = False
         self._accepted = False
         self._closed = False
+        self._gone = False
 
     async def receive(self) -> Any:
         message = await self._receive()
@@ -106,7 +134,15 @@ class Handshake:
             return
         self._accepted = self._accepted or message["type"] == "websocket.accept"
         self._closed = self._closed or message["type"] == "websocket.close"
-        await self._send(message)
+        try:
+            await self._send(message)
+        except OSError:
+            self._gone = self._closed = True
+            raise
+
+    def ends_with(self, error: Exception) -> bool:
+        """Whether that is an ordinary end, of which nobody needs to be told: also that there was nobody left to tell."""
+        return isinstance(error, WebSocketDisconnect) or (self._gone and isinstance(error, OSError))
 
     async def refuse(self, error: Exception) -> None:
         """Close with what went wrong, unless the connection is closed.

@@ -8,9 +8,10 @@ OWNER = "owner"
 
 _VIEWER: Patterns = frozenset(
     {
+        "audit.bus.read",
+        "audit.event.read",
         "auth.project.read",
         "auth.session.read",
-        "audit.event.read",
         "bots.account.read",
         "bots.bot.read",
         "bots.message.read",
@@ -31,6 +32,7 @@ _EDITOR = _VIEWER | {
     "triggers.>",
 }
 _MANAGER = _EDITOR | {
+    "audit.effect.read",
     "auth.user.read",
     "bots.>",
     "data.>",

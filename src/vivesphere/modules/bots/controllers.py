@@ -6,11 +6,12 @@ from litestar import Controller, get, post, websocket
 from litestar.params import Parameter
 
 from vivesphere.kernel.http.authentication import requires, session_of
+from vivesphere.kernel.http.idempotency import Asking
 from vivesphere.kernel.http.paging import DEFAULT_LIMIT, Page, PageCursor, PageLimit, decode_cursor, page
 from vivesphere.kernel.http.sockets import Socket
 from vivesphere.modules.bots import schemas
 from vivesphere.modules.bots.chat import Chat
-from vivesphere.modules.bots.records import MessageQuery
+from vivesphere.modules.bots.records import AccountRecord, AccountState, BotRecord, MessageQuery
 from vivesphere.modules.bots.schemas import Account, Bot, Message, NewAccount, NewBot, PlatformInfo
 from vivesphere.modules.bots.service import BotService
 
@@ -29,9 +30,9 @@ class BotController(Controller):
         return page(shown, limit, lambda bot: bot.id)
 
     @post(guards=[requires("bots.bot.write")])
-    async def create_bot(self, bots: BotService, data: NewBot) -> Bot:
+    async def create_bot(self, bots: BotService, data: NewBot, asking: Asking) -> Bot:
         """Make a bot. It has no accounts yet."""
-        made = await bots.create_bot(data.name, data.prefix)
+        made = await bots.create_bot(data.name, data.prefix, once=asking.once(BotRecord))
         return schemas.show_bot(made, (), bots.state_of)
 
     @get("/{bot_id:str}", guards=[requires("bots.bot.read")])
@@ -39,10 +40,12 @@ class BotController(Controller):
         return await _bot(bots, bot_id)
 
     @post("/{bot_id:str}/accounts", guards=[requires("bots.account.write")])
-    async def add_account(self, bots: BotService, bot_id: str, data: NewAccount) -> Account:
+    async def add_account(self, bots: BotService, bot_id: str, data: NewAccount, asking: Asking) -> Account:
         """Add a login on a platform. It is stopped until it is started."""
-        made = await bots.add_account(bot_id, data.platform, data.config, secret=data.secret)
-        return schemas.show_account(made, bots.state_of)
+        once = asking.once(AccountRecord)
+        made = await bots.add_account(bot_id, data.platform, data.config, secret=data.secret, once=once)
+        # Whoever asks again is told the same, though the account may have been started meanwhile.
+        return schemas.show_account(made, lambda _account_id: AccountState())
 
     @post("/{bot_id:str}/accounts/{account_id:str}/start", guards=[requires("bots.account.write")], status_code=200)
     async def start_account(self, bots: BotService, bot_id: str, account_id: str) -> Account:

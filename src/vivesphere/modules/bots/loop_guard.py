@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Hashable
 
+from vivesphere.kernel.capped import make_room
+
 CHANNELS = 4096
 PATIENCE = 5
 
@@ -22,9 +24,8 @@ class LoopGuard:
         given = self._given.pop(channel, deque())
         while given and given[0] <= now - self._window:
             given.popleft()
+        make_room(self._given, CHANNELS)
         self._given[channel] = given  # the channel spoken in last stands last, so the longest silent one is forgotten first
-        if len(self._given) > CHANNELS:
-            del self._given[next(iter(self._given))]
         if len(given) >= self._most:
             return False
         given.append(now)
@@ -43,7 +44,6 @@ class Patience:
         before = self._in_vain.pop(channel, 0)
         if understood:
             return True
+        make_room(self._in_vain, CHANNELS)
         self._in_vain[channel] = before + 1
-        if len(self._in_vain) > CHANNELS:
-            del self._in_vain[next(iter(self._in_vain))]
         return before < self._most

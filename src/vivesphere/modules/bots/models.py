@@ -81,3 +81,18 @@ class OutboxRow(Model):
     cause: Mapped[Any] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class UnansweredRow(Model):
+    """A message that asks for an answer: from the commit that acknowledges its event to the one that queues its answer. `id`
+    is the message's own, `asked` what it was understood to ask for, `cause` why it is answered."""
+
+    __tablename__ = "unanswered_messages"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    account_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("bot_accounts.id"))
+    message: Mapped[Any] = mapped_column(Json)
+    asked: Mapped[Any] = mapped_column(Json)
+    prefix: Mapped[str] = mapped_column(sa.String(5))
+    cause: Mapped[Any] = mapped_column(Json)
+    at: Mapped[datetime] = mapped_column(UtcTime)

@@ -12,14 +12,15 @@ from vivesphere.contracts.bots import (
     MessageSent,
     SendMessage,
 )
-from vivesphere.kernel.module import Listener, Module, ModuleContext
+from vivesphere.kernel.module import DurableListener, Listener, Module, ModuleContext
 from vivesphere.kernel.services import Health
 from vivesphere.modules.bots.accounts import Accounts
 from vivesphere.modules.bots.chat import Chat
 from vivesphere.modules.bots.connectors import irc, webchat
 from vivesphere.modules.bots.connectors.connector import Platforms
 from vivesphere.modules.bots.controllers import BotController, PlatformController
-from vivesphere.modules.bots.handlers import BotHandlers, Conversation
+from vivesphere.modules.bots.conversation import Conversation
+from vivesphere.modules.bots.handlers import BotHandlers
 from vivesphere.modules.bots.lanes import Lanes
 from vivesphere.modules.bots.loop_guard import LoopGuard
 from vivesphere.modules.bots.service import BotService
@@ -44,6 +45,10 @@ def build(context: ModuleContext) -> Module:
     chat = Chat(service, accounts, context.clock)
     conversation = _conversation(context, settings, service, accounts)
 
+    async def start() -> None:
+        await service.start_desired()
+        await conversation.resume()
+
     async def stop() -> None:
         chat.close()
         await accounts.stop_all()
@@ -52,14 +57,14 @@ def build(context: ModuleContext) -> Module:
         name=context.name,
         responders={CreateBot: handlers.create_bot, AddAccount: handlers.add_account, SendMessage: handlers.send_message},
         listeners=(
-            Listener(MessageReceived, conversation.hear),
             Listener(MessageReceived, chat.hear_received),
             Listener(MessageSent, chat.hear_sent),
         ),
+        durable_listeners=(DurableListener((MessageReceived,), conversation.hear, "commands"),),
         publishes=(AccountStateChanged, BotCreated, MessageFailed, MessageReceived, MessageSent),
         routes=(BotController, PlatformController),
         provides={"bots": service, "chat": chat},
-        start=service.start_desired,
+        start=start,
         stop=stop,
         health=lambda: _health(accounts),
     )
@@ -70,6 +75,7 @@ def _conversation(context: ModuleContext, settings: BotsSettings, service: BotSe
         service,
         accounts,
         context.bus,
+        clock=context.clock,
         lanes=Lanes(context.lifetime, at_once=settings.commands_at_once, waiting=settings.waiting_per_channel),
         guard=LoopGuard(context.clock.monotonic, most=settings.replies_per_channel, window=settings.reply_window),
         settings=settings,

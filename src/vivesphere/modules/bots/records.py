@@ -5,7 +5,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from vivesphere.contracts.bots import MessageReceived
 from vivesphere.kernel.cause import Cause
+from vivesphere.modules.bots.router import Complaint, Invocation
 
 Direction = Literal["in", "out"]
 MessageStatus = Literal["received", "queued", "sent", "failed", "unknown"]
@@ -66,6 +68,16 @@ class OutboxRecord(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     text: str
     cause: Cause
+
+
+class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that asks for an answer, what it was understood to ask for, and under which cause it is answered."""
+
+    message: MessageReceived
+    asked: Invocation | Complaint
+    prefix: str
+    cause: Cause
+    at: datetime
 
 
 class MessageQuery(msgspec.Struct, frozen=True, kw_only=True):

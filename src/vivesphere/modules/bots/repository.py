@@ -11,13 +11,14 @@ from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.db.schema import table_of
 from vivesphere.modules.bots.connectors import webchat
 from vivesphere.modules.bots.errors import BotExists
-from vivesphere.modules.bots.models import AccountRow, BotRow, ChatMessageRow, OutboxRow
-from vivesphere.modules.bots.records import AccountRecord, BotRecord, MessageQuery, MessageRecord, OutboxRecord
+from vivesphere.modules.bots.models import AccountRow, BotRow, ChatMessageRow, OutboxRow, UnansweredRow
+from vivesphere.modules.bots.records import AccountRecord, BotRecord, MessageQuery, MessageRecord, OutboxRecord, Unanswered
 
 _bots = table_of(BotRow)
 _accounts = table_of(AccountRow)
 _messages = table_of(ChatMessageRow)
 _outbox = table_of(OutboxRow)
+_unanswered = table_of(UnansweredRow)
 
 _BOT = sa.select(_bots).where(_bots.c.id == sa.bindparam("bot_id"), _bots.c.project == sa.bindparam("project"))
 _BOT_BY_NAME = sa.select(_bots).where(_bots.c.name == sa.bindparam("name"), _bots.c.project == sa.bindparam("project"))
@@ -52,6 +53,8 @@ _NEXT_QUEUED = (
 )
 _FINISH = sa.update(_outbox).where(_outbox.c.id == sa.bindparam("outbox_id"), _outbox.c.status == "queued")
 _FINISH_HISTORY = sa.update(_messages).where(_messages.c.id == sa.bindparam("outbox_id"))
+_UNANSWERED = sa.select(*(_unanswered.c[field] for field in Unanswered.__struct_fields__)).order_by(_unanswered.c.id)
+_ANSWERED = sa.delete(_unanswered).where(_unanswered.c.id == sa.bindparam("message_id"))
 
 
 def insert_bot(tx: Unit, bot: BotRecord) -> None:
@@ -146,3 +149,18 @@ def finish_outbox(tx: Unit, outbox_id: str, status: str, detail: str) -> bool:
         return False
     tx.execute(_FINISH_HISTORY, {"outbox_id": outbox_id, "status": status})
     return True
+
+
+def insert_unanswered(tx: Unit, unanswered: Unanswered) -> None:
+    message = unanswered.message
+    values = {"id": message.message_id, "account_id": message.account_id, **msgspec.structs.asdict(unanswered)}
+    tx.execute(sa.insert(_unanswered), values)
+
+
+def unanswered(tx: Unit) -> list[Unanswered]:
+    """Oldest first."""
+    return [msgspec.convert(dict(row._mapping), Unanswered) for row in tx.execute(_UNANSWERED)]
+
+
+def delete_unanswered(tx: Unit, message_id: str) -> None:
+    tx.execute(_ANSWERED, {"message_id": message_id})

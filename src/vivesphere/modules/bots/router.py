@@ -15,14 +15,14 @@ _QUOTES = {'"': '"', "\u201c": "\u201d"}
 """Phones turn straight quotes into curly ones, so both open and close an argument."""
 
 
-class Invocation(msgspec.Struct, frozen=True):
+class Invocation(msgspec.Struct, frozen=True, tag="invocation"):
     """A command somebody asked for: its name in lower case, and its arguments without quotes."""
 
     command: str
     arguments: tuple[str, ...] = ()
 
 
-class Complaint(msgspec.Struct, frozen=True):
+class Complaint(msgspec.Struct, frozen=True, tag="complaint"):
     """The message is meant for the bot but cannot be understood; `text` tells the sender why."""
 
     text: str

@@ -21,6 +21,7 @@ from vivesphere.modules.bots.records import (
     MessageRecord,
     MessageStatus,
     OutboxRecord,
+    Unanswered,
 )
 
 MAX_NAME = 200
@@ -173,6 +174,22 @@ def enqueue(tx: Unit, outgoing: Outgoing) -> Queued:
     repository.insert_outbox(tx, _outbox_values(message, key, tx))
     repository.insert_message(tx, message)
     return Queued(message.id, account.id)
+
+
+def take_up(tx: Unit, unanswered: Unanswered) -> None:
+    """Keep a message that asks for an answer until it has one."""
+    repository.insert_unanswered(tx, unanswered)
+
+
+def unanswered(tx: Unit) -> list[Unanswered]:
+    """Everything that still waits for its answer, oldest first, of every project."""
+    return repository.unanswered(tx)
+
+
+def answer(tx: Unit, message_id: str, outgoing: Outgoing | None) -> Queued | None:
+    """The message has its answer now, or gets none. Raises BotUnknown, AccountUnknown or MessageInvalid."""
+    repository.delete_unanswered(tx, message_id)
+    return None if outgoing is None else enqueue(tx, outgoing)
 
 
 def next_queued(tx: Unit, account_id: str) -> OutboxRecord | None:

@@ -4,10 +4,13 @@ from typing import Any
 
 import msgspec
 
+from vivesphere.contracts.bots import MessageReceived
 from vivesphere.contracts.secrets import StoreSecret
+from vivesphere.kernel.bus.durable import Delivery
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.cause import Mode, cause_for
 from vivesphere.kernel.db.handle import DatabaseHandle
+from vivesphere.kernel.db.kept_replies import IdempotencyKey
 from vivesphere.kernel.effects import EffectsHandle
 from vivesphere.kernel.errors import InvalidInput
 from vivesphere.kernel.ids import new_id
@@ -16,7 +19,7 @@ from vivesphere.modules.bots.accounts import Accounts
 from vivesphere.modules.bots.connectors.connector import Platform, Platforms
 from vivesphere.modules.bots.errors import MessageInvalid
 from vivesphere.modules.bots.outbox import pretend
-from vivesphere.modules.bots.records import AccountRecord, BotRecord, MessageQuery, MessageRecord
+from vivesphere.modules.bots.records import AccountRecord, BotRecord, MessageQuery, MessageRecord, Unanswered
 from vivesphere.modules.bots.rules import Fleet, Login, Outgoing, Queued
 from vivesphere.modules.bots.schemas import BotName, Prefix
 
@@ -55,16 +58,25 @@ class BotService:
         """Raises BotUnknown."""
         return await self._db.read(rules.find_bot, bot_id)
 
-    async def create_bot(self, name: str, prefix: str = "!") -> BotRecord:
-        """Raises InvalidInput for a name or prefix that cannot be one, and BotExists."""
+    async def create_bot(self, name: str, prefix: str = "!", *, once: IdempotencyKey[BotRecord] | None = None) -> BotRecord:
+        """Raises InvalidInput for a name or prefix that cannot be one, and BotExists. The same bot for whoever asks again."""
         _check(name, BotName, "A bot's name has 1 to 40 characters, no line breaks, and no space at its ends.")
         _check(prefix, Prefix, "A prefix has 1 to 5 characters that are not letters, digits or spaces.")
-        return await self._db.write(rules.create_bot, new_id(), name, prefix)
+        return await self._db.write_once(once, rules.create_bot, new_id(), name, prefix)
 
     async def add_account(
-        self, bot_id: str, platform: str, config: dict[str, Any], *, secret: str | None = None, start: bool = False
+        self,
+        bot_id: str,
+        platform: str,
+        config: dict[str, Any],
+        *,
+        secret: str | None = None,
+        start: bool = False,
+        once: IdempotencyKey[AccountRecord] | None = None,
     ) -> AccountRecord:
         """`bot_id` may be the bot's name. Raises BotUnknown, or InvalidInput for a platform or config that is none."""
+        if (known := await self._db.answered(once)) is not None:
+            return known
         decoded = self._platforms.find(platform).decode(config, has_secret=secret is not None)
         bot = await self._db.read(rules.bot_called, bot_id)
         account_id, secret_id = new_id(), None
@@ -74,7 +86,7 @@ class BotService:
         account = Login(
             id=account_id, bot_id=bot.id, platform=platform, config=msgspec.to_builtins(decoded), secret_id=secret_id
         )
-        made = await self._db.write(rules.add_account, account, "started" if start else "stopped")
+        made = await self._db.write_once(once, rules.add_account, account, "started" if start else "stopped")
         if start:
             await self._accounts.start(made)
         return made
@@ -117,6 +129,25 @@ class BotService:
         queued = await self._db.write(rules.enqueue, outgoing)
         self._accounts.wake(queued.account_id)
         return queued
+
+    async def take_up(self, delivery: Delivery[MessageReceived], unanswered: Unanswered) -> None:
+        """Keep a message until it is answered, in the commit that says that its event was handled."""
+        await self._db.acknowledge(delivery.acknowledgement, rules.take_up, unanswered)
+
+    async def unanswered(self) -> list[Unanswered]:
+        """What an earlier process has taken up and not answered, oldest first."""
+        return await self._db.read(rules.unanswered)
+
+    async def answer(self, message_id: str, outgoing: Outgoing | None) -> None:
+        """Queue the answer to a message that was taken up, or give it none: in one commit, so that it gets no second one.
+
+        Raises BotUnknown, AccountUnknown or MessageInvalid; the message is still unanswered then.
+        """
+        if outgoing is not None:
+            _check_outgoing(outgoing)
+        queued = await self._db.write(rules.answer, message_id, outgoing)
+        if queued is not None:
+            self._accounts.wake(queued.account_id)
 
     async def _pretend(self, outgoing: Outgoing) -> Queued:
         account = await self._db.read(rules.sender_of, outgoing)

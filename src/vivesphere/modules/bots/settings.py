@@ -20,3 +20,7 @@ class BotsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         int, Meta(ge=1, description="Messages of one channel that may wait for their turn; more are left unanswered.")
     ] = 100
     command_seconds: Annotated[float, Meta(gt=0, description="How long a command may take, in seconds.")] = 15.0
+    answer_within: Annotated[
+        float,
+        Meta(gt=0, description="Seconds after which a command is left unanswered, as after a long outage."),
+    ] = 600.0

@@ -3,6 +3,7 @@
 from litestar import Controller, get, post, put
 
 from vivesphere.kernel.http.authentication import requires
+from vivesphere.kernel.http.idempotency import Asking
 from vivesphere.kernel.http.paging import DEFAULT_LIMIT, Page, PageCursor, PageLimit, decode_cursor, page
 from vivesphere.modules.plans import presentation
 from vivesphere.modules.plans.rules import RunRequest
@@ -33,9 +34,9 @@ class PlanController(Controller):
         return page(found, limit, lambda plan: plan.id)
 
     @post(guards=[requires("plans.plan.write")])
-    async def create_plan(self, plans: PlanService, data: PlanInput) -> PlanView:
+    async def create_plan(self, plans: PlanService, data: PlanInput, asking: Asking) -> PlanView:
         """Save a plan. Everything that is wrong with it is told at once."""
-        return await plans.create_plan(data.name, data.definition, DEFINITION)
+        return await plans.create_plan(data.name, data.definition, DEFINITION, once=asking.once(PlanView))
 
     @get("/{plan_id:str}", guards=[requires("plans.plan.read")])
     async def get_plan(self, plans: PlanService, plan_id: str) -> PlanView:
@@ -47,9 +48,10 @@ class PlanController(Controller):
         return await plans.change_plan(plan_id, data.name, data.definition, DEFINITION)
 
     @post("/{plan_id:str}/runs", guards=[requires("plans.run.start")], status_code=202)
-    async def start_run(self, plans: PlanService, plan_id: str, data: RunInput) -> RunStartedView:
+    async def start_run(self, plans: PlanService, plan_id: str, data: RunInput, asking: Asking) -> RunStartedView:
         """Start a run of the newest version. It is on disk when this answers, and goes on through crashes."""
-        return RunStartedView(run_id=await plans.start_run(plan_id, RunRequest(input=data.input, dry_run=data.dry_run)))
+        asked = RunRequest(input=data.input, dry_run=data.dry_run)
+        return RunStartedView(run_id=await plans.start_run(plan_id, asked, once=asking.once(str)))
 
     @get("/{plan_id:str}/runs", guards=[requires("plans.run.read")])
     async def list_runs(

@@ -64,6 +64,8 @@ def start_run(tx: Unit, run_id: str, plan_id: str, given: RunRequest) -> tuple[R
             raise KeyReused(given.idempotency_key)
         return RunState(run=known, definition={}), False
     plan = find_plan(tx, plan_id)
+    # What the run does is caused by its having been started, so that the chain of causes is a tree and not a row of roots.
+    started = tx.emit(RunStarted(run_id=run_id, plan_id=plan.id))
     run = RunRecord(
         id=run_id,
         project=tx.cause.project,
@@ -74,15 +76,19 @@ def start_run(tx: Unit, run_id: str, plan_id: str, given: RunRequest) -> tuple[R
         event=given.event,
         actor=tx.cause.actor,
         correlation_id=tx.cause.correlation_id,
-        causation_id=tx.cause.causation_id,
+        causation_id=started,
         hop=tx.cause.hop,
         dry_run=given.dry_run,
         idempotency_key=given.idempotency_key,
         started_at=tx.now(),
     )
     repository.insert_run(tx, run)
-    tx.emit(RunStarted(run_id=run.id, plan_id=plan.id))
     return RunState(run=run, definition=plan.definition), True
+
+
+def run_started(tx: Unit, run_id: str, plan_id: str, given: RunRequest) -> str:
+    """`start_run`, answered by the id alone: what is kept for whoever asks again under the same idempotency key."""
+    return start_run(tx, run_id, plan_id, given)[0].run.id
 
 
 def record(tx: Unit, transition: Transition) -> None:

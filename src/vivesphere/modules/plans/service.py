@@ -9,6 +9,7 @@ from vivesphere.contracts.tools import DescribeTool, ToolUnknown
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.cause import Mode, acting_under, cause_for
 from vivesphere.kernel.db.handle import DatabaseHandle
+from vivesphere.kernel.db.kept_replies import IdempotencyKey
 from vivesphere.kernel.errors import FieldError
 from vivesphere.kernel.field_errors import did_you_mean
 from vivesphere.kernel.ids import new_id
@@ -29,10 +30,14 @@ class PlanService:
         self._db = db
         self._engine = engine
 
-    async def create_plan(self, name: str, definition: dict[str, Any], at: str = "") -> PlanView:
+    async def create_plan(
+        self, name: str, definition: dict[str, Any], at: str = "", *, once: IdempotencyKey[PlanView] | None = None
+    ) -> PlanView:
         """Save a new plan. PlanInvalid has every finding; `at` is the JSON pointer of the definition in what was sent."""
+        if (known := await self._db.answered(once)) is not None:
+            return known
         await self._check(definition, at)
-        return await self._db.write(rules.create_plan, new_id(), name, definition)
+        return await self._db.write_once(once, rules.create_plan, new_id(), name, definition)
 
     async def change_plan(self, plan_id: str, name: str | None, definition: dict[str, Any], at: str = "") -> PlanView:
         """Save a new version of a plan; its runs stay on theirs."""
@@ -47,7 +52,7 @@ class PlanService:
         """Newest first, from the one after `before` on."""
         return await self._db.read(rules.list_plans, before, limit)
 
-    async def start_run(self, plan_id: str, asked: RunRequest) -> str:
+    async def start_run(self, plan_id: str, asked: RunRequest, *, once: IdempotencyKey[str] | None = None) -> str:
         """The id of a run that is on disk. It acts under the actor and project of whoever asks, one hop further.
 
         A dry run that starts a run starts a dry run: shadow mode goes on, while the new run's journal is written in earnest.
@@ -56,10 +61,18 @@ class PlanService:
         if cause.mode is not Mode.LIVE:
             asked = msgspec.structs.replace(asked, dry_run=True)
         with acting_under(msgspec.structs.replace(cause, mode=Mode.LIVE, hop=cause.hop + 1)):
+            if once is not None:
+                return await self._start_once(once, plan_id, asked)
             state, made = await self._db.write(rules.start_run, new_id(), plan_id, asked)
         if made:
             self._engine.wake(state.run.id, state)
         return state.run.id
+
+    async def _start_once(self, once: IdempotencyKey[str], plan_id: str, asked: RunRequest) -> str:
+        run_id = await self._db.write_once(once, rules.run_started, new_id(), plan_id, asked)
+        # One that was started before goes on, and one that is over does not begin again.
+        self._engine.wake(run_id)
+        return run_id
 
     async def find_run(self, run_id: str) -> RunState:
         return await self._db.read(rules.find_run, run_id)

@@ -149,9 +149,10 @@ class Host:
         """What the command says, or a sentence for the chat. Its deadline is kept by whoever asks."""
         message = Message(**msgspec.structs.asdict(request.message), command=request.command, arguments=request.arguments)
         try:
-            said = await _contained(command.run(plugin.context, message))
+            with working_on(request.idempotency_key):
+                said = await _contained(command.run(plugin.context, message))
             return CommandReply(_text(said)[:LONGEST_REPLY])
-        except PluginError as error:
+        except (PluginError, EffectUnknown) as error:
             return CommandFailed(str(error)[:LONGEST_DETAIL])
         except BusError:
             log.warning("plugin_command_refused", plugin=plugin.manifest.id, command=request.command, exc_info=True)

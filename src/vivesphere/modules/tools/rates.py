@@ -2,6 +2,7 @@
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.limits import TokenBucket
+from vivesphere.kernel.capped import make_room
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.principals import Principal
 from vivesphere.modules.tools.settings import ToolsSettings
@@ -21,8 +22,7 @@ class Rates:
         """Take one run: 0.0 if there was one, else the seconds until there will be."""
         bucket = self._buckets.get(actor)
         if bucket is None:
-            if len(self._buckets) >= MOST_BUCKETS:
-                del self._buckets[next(iter(self._buckets))]
+            make_room(self._buckets, MOST_BUCKETS)
             bucket = self._buckets[actor] = self._make(actor)
         return bucket.take()
 

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime
 
-from vivesphere.kernel.clock import Clock
+from vivesphere.kernel.clock import Clock, wait_at_most
 
 LONGEST_SLEEP = 60.0
 """Seconds. A machine that was suspended, or whose clock was set, is noticed after this long at the latest."""
@@ -25,13 +25,6 @@ class Alarm:
         if moment is None:
             await self._news.wait()
         else:
-            await self._sleep(min((moment - self._clock.now()).total_seconds(), LONGEST_SLEEP))
+            seconds = (moment - self._clock.now()).total_seconds()
+            await wait_at_most(self._clock, self._news, min(seconds, LONGEST_SLEEP))
         self._news.clear()
-
-    async def _sleep(self, seconds: float) -> None:
-        either = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(self._news.wait())]
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in either:
-                task.cancel()

@@ -3,6 +3,7 @@
 from litestar import Controller, get, post
 
 from vivesphere.kernel.http.authentication import requires
+from vivesphere.kernel.http.idempotency import Asking
 from vivesphere.kernel.http.paging import DEFAULT_LIMIT, Page, PageCursor, PageLimit, decode_cursor, page
 from vivesphere.modules.triggers.records import FiringRecord, TriggerRecord
 from vivesphere.modules.triggers.schemas import FiringView, TriggerInput, TriggerView
@@ -21,9 +22,9 @@ class TriggerController(Controller):
         return page(found, limit, lambda trigger: trigger.id)
 
     @post(guards=[requires("triggers.trigger.write")])
-    async def create_trigger(self, triggers: TriggerService, data: TriggerInput) -> TriggerView:
+    async def create_trigger(self, triggers: TriggerService, data: TriggerInput, asking: Asking) -> TriggerView:
         """Save a trigger. It acts with the permissions of whoever saves it, as they are when it fires."""
-        return _trigger(await triggers.create(data))
+        return _trigger(await triggers.create(data, once=asking.once(TriggerRecord)))
 
     @get("/{trigger_id:str}", guards=[requires("triggers.trigger.read")])
     async def get_trigger(self, triggers: TriggerService, trigger_id: str) -> TriggerView:

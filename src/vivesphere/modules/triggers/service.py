@@ -4,6 +4,7 @@ from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.cause import Cause, acting_under, cause_for
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db.handle import DatabaseHandle
+from vivesphere.kernel.db.kept_replies import IdempotencyKey
 from vivesphere.kernel.ids import new_id
 from vivesphere.modules.triggers import rules, schedule
 from vivesphere.modules.triggers.actions import Actions
@@ -23,12 +24,14 @@ class TriggerService:
         self._actions = actions
         self._alarm = alarm
 
-    async def create(self, given: TriggerInput) -> TriggerRecord:
+    async def create(self, given: TriggerInput, *, once: IdempotencyKey[TriggerRecord] | None = None) -> TriggerRecord:
         """Save a trigger. TriggerInvalid has every finding."""
+        if (known := await self._db.answered(once)) is not None:
+            return known
         found = schedule.findings(given.schedule, self._clock.now(), "/schedule")
         if found := (*found, *await self._actions.findings(given.action, "/action")):
             raise TriggerInvalid(found)
-        trigger = await self._db.write(rules.create, new_id(), given)
+        trigger = await self._db.write_once(once, rules.create, new_id(), given)
         self._alarm.set()
         return trigger
 

@@ -1,9 +1,10 @@
-import { createRootRoute, createRoute, createRouter, Outlet } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 
 import { NotFound, PageStumbled } from "./shell/Fallbacks";
 import { SignedIn } from "./shell/SignedIn";
 import { ChatPage } from "./pages/ChatPage";
 import { DashboardPage } from "./pages/DashboardPage";
+import { filterFrom } from "./pages/events/filter";
 import { LoginPage } from "./pages/LoginPage";
 import { PlanPage } from "./pages/PlanPage";
 import { PlansPage } from "./pages/PlansPage";
@@ -57,10 +58,40 @@ const plan = createRoute({ getParentRoute: () => signedIn, path: "/plans/$planId
 const run = createRoute({ getParentRoute: () => signedIn, path: "/runs/$runId", component: RunPage });
 const triggers = createRoute({ getParentRoute: () => signedIn, path: "/triggers", component: TriggersPage });
 
+// What only operators look at is fetched when they do.
+const events = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/events",
+  component: lazyRouteComponent(() => import("./pages/EventsPage"), "EventsPage"),
+  validateSearch: (search): { topic?: string } => ({ topic: text(search.topic) }),
+});
+const eventHistory = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/events/history",
+  component: lazyRouteComponent(() => import("./pages/EventHistoryPage"), "EventHistoryPage"),
+  validateSearch: filterFrom,
+});
+const deadLetters = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/events/dead-letters",
+  component: lazyRouteComponent(() => import("./pages/DeadLettersPage"), "DeadLettersPage"),
+  validateSearch: (search): { listener?: string } => ({ listener: text(search.listener) }),
+});
+const bus = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/events/bus",
+  component: lazyRouteComponent(() => import("./pages/BusPage"), "BusPage"),
+});
+const event = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/events/$eventId",
+  component: lazyRouteComponent(() => import("./pages/EventPage"), "EventPage"),
+});
+
 const routeTree = root.addChildren([
   login,
   setup,
-  signedIn.addChildren([dashboard, chat, tools, tool, plugins, plans, plan, run, triggers]),
+  signedIn.addChildren([dashboard, chat, tools, tool, plugins, plans, plan, run, triggers, events, eventHistory, deadLetters, bus, event]),
 ]);
 
 export function createAppRouter() {

@@ -7,6 +7,8 @@ export const theme = createTheme({
   colors: {
     vive: ["#e9faf6", "#d2f2eb", "#a5e4d8", "#73d5c4", "#4cc7b3", "#30b7a2", "#1b9a88", "#0f766e", "#0b5f59", "#074943"],
     amber: ["#fff5e5", "#ffe9cc", "#ffd199", "#ffb454", "#ffa42e", "#f59314", "#d97d06", "#a85d00", "#874a00", "#663800"],
+    // Mantine's own reds carry white text, and stand on white, with less than 4.5:1.
+    red: ["#fff1f0", "#ffe0de", "#ffc2be", "#ffa39d", "#ff8a82", "#f76a61", "#e5443b", "#c02c25", "#a1231d", "#7f1b16"],
     gray: ["#f5f8f7", "#edf2f1", "#e1e9e7", "#d0dbd9", "#b7c5c3", "#8c9d9b", "#586b6a", "#43534f", "#2c3a38", "#172220"],
     dark: ["#d5e0de", "#b9c8c6", "#94a7a5", "#6f8381", "#334544", "#253433", "#182423", "#111b1b", "#0c1414", "#070d0d"],
   },

@@ -6,6 +6,7 @@ import functools
 import structlog
 
 from vivesphere.kernel.backoff import Backoff
+from vivesphere.kernel.capped import make_room
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.kernel.lifetime import Lifetime
@@ -102,8 +103,7 @@ class Engine:
     def _definition(self, state: RunState) -> Definition:
         key = (state.run.plan_id, state.run.version)
         if (known := self._definitions.get(key)) is None:
-            if len(self._definitions) >= CACHED_DEFINITIONS:
-                del self._definitions[next(iter(self._definitions))]
+            make_room(self._definitions, CACHED_DEFINITIONS)
             known = self._definitions[key] = read(state.definition)
         return known
 

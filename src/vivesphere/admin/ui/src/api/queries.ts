@@ -3,8 +3,9 @@ import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient, type Q
 import { notifyDone, notifyProblem } from "../parts/notify";
 import { answer, client, openClient } from "./client";
 import { readiness } from "./health";
+import { everyItem } from "./pages";
 
-const EVERYTHING = { query: { limit: 200 } } as const;
+const PAGE = 200;
 
 export const statusQuery = queryOptions({
   queryKey: ["status"],
@@ -21,7 +22,7 @@ export const healthQuery = queryOptions({ queryKey: ["health"], queryFn: readine
 
 export const botsQuery = queryOptions({
   queryKey: ["bots"],
-  queryFn: async () => (await answer(client.GET("/api/v1/bots", { params: EVERYTHING }))).items,
+  queryFn: () => everyItem((cursor) => answer(client.GET("/api/v1/bots", { params: { query: { limit: PAGE, cursor } } }))),
 });
 
 export const platformsQuery = queryOptions({
@@ -30,15 +31,10 @@ export const platformsQuery = queryOptions({
   staleTime: Infinity,
 });
 
-export const recentEventsQuery = queryOptions({
-  queryKey: ["events"],
-  queryFn: async () => (await answer(client.GET("/api/v1/events", { params: { query: { limit: 50 } } }))).items,
-});
-
 export const toolsQuery = (query: string) =>
   queryOptions({
     queryKey: ["tools", query],
-    queryFn: async () => (await answer(client.GET("/api/v1/tools", { params: { query: { query, limit: 200 } } }))).items,
+    queryFn: () => everyItem((cursor) => answer(client.GET("/api/v1/tools", { params: { query: { query, limit: PAGE, cursor } } }))),
     placeholderData: (before) => before,
   });
 
@@ -50,12 +46,12 @@ export const toolQuery = (name: string) =>
 
 export const pluginsQuery = queryOptions({
   queryKey: ["plugins"],
-  queryFn: async () => (await answer(client.GET("/api/v1/plugins", { params: EVERYTHING }))).items,
+  queryFn: () => everyItem((cursor) => answer(client.GET("/api/v1/plugins", { params: { query: { limit: PAGE, cursor } } }))),
 });
 
 export const plansQuery = queryOptions({
   queryKey: ["plans"],
-  queryFn: async () => (await answer(client.GET("/api/v1/plans", { params: EVERYTHING }))).items,
+  queryFn: () => everyItem((cursor) => answer(client.GET("/api/v1/plans", { params: { query: { limit: PAGE, cursor } } }))),
 });
 
 export const planQuery = (planId: string) =>
@@ -103,7 +99,7 @@ export const runQuery = (runId: string) =>
 
 export const triggersQuery = queryOptions({
   queryKey: ["triggers"],
-  queryFn: async () => (await answer(client.GET("/api/v1/triggers", { params: EVERYTHING }))).items,
+  queryFn: () => everyItem((cursor) => answer(client.GET("/api/v1/triggers", { params: { query: { limit: PAGE, cursor } } }))),
 });
 
 interface Act<I, O> {

@@ -24,6 +24,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/config/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read the settings file anew
+         * @description Nothing changes if anything in it is wrong.
+         *
+         *     Needs the permission `settings.config.update`.
+         */
+        post: operations["ApiV1ConfigReloadReloadSettings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/entries": {
         parameters: {
             query?: never;
@@ -36,6 +58,51 @@ export interface paths {
          * @description Needs the permission `audit.entry.read`.
          */
         get: operations["ApiV1AuditEntriesListEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{event_id}/chain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why it happened: everything of the event's chain of causes, oldest first
+         * @description The tree is by `causation_id`. Events that you may not hear are there without a word (`hidden`), so that it stays whole.
+         *     Seeing the acts on the outside world needs `audit.effect.read`.
+         *
+         *     Needs the permission `audit.event.read`.
+         */
+        get: operations["ApiV1EventsEventIdChainGetChain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{event_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One recorded event
+         * @description What you may not hear is not there.
+         *
+         *     Needs the permission `audit.event.read`.
+         */
+        get: operations["ApiV1EventsEventIdGetEvent"];
         put?: never;
         post?: never;
         delete?: never;
@@ -58,6 +125,142 @@ export interface paths {
          *     Needs the permission `audit.event.read`.
          */
         get: operations["ApiV1EventsListEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let one durable listener hear recorded events again, in mode `replay`: acts on the outside world are only pretended
+         * @description Of the events that the filter names, those of the kinds it listens to, which it has had, and which you may hear.
+         *
+         *     Needs the permission `audit.event.replay`.
+         */
+        post: operations["ApiV1EventsReplayReplayEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/dead-letters/{letter_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetDeadLetter
+         * @description Needs the permission `audit.event.read`.
+         */
+        get: operations["ApiV1EventsDeadLettersLetterIdGetDeadLetter"];
+        put?: never;
+        post?: never;
+        /**
+         * Drop it
+         * @description The event stays in the log; its listener is done with it.
+         *
+         *     Needs the permission `audit.event.replay`.
+         */
+        delete: operations["ApiV1EventsDeadLettersLetterIdDropDeadLetter"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What durable listeners gave up, newest first, as far as you may hear it
+         * @description Needs the permission `audit.event.read`.
+         */
+        get: operations["ApiV1EventsDeadLettersListDeadLetters"];
+        put?: never;
+        post?: never;
+        /**
+         * Drop all that you may hear
+         * @description The events stay in the log; their listeners are done with them.
+         *
+         *     Needs the permission `audit.event.replay`.
+         */
+        delete: operations["ApiV1EventsDeadLettersDropDeadLetters"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/dead-letters/{letter_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let its listener try again, as if for the first time
+         * @description The answer is the letter as it was.
+         *
+         *     Needs the permission `audit.event.replay`.
+         */
+        post: operations["ApiV1EventsDeadLettersLetterIdRetryRetryDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/dead-letters/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let the listeners try again, as if for the first time, all that you may hear
+         * @description Needs the permission `audit.event.replay`.
+         */
+        post: operations["ApiV1EventsDeadLettersRetryRetryDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The bus as it is now: who listens and how far behind, what was dropped or refused, and how far the log reaches
+         * @description Needs the permission `audit.bus.read`.
+         */
+        get: operations["ApiV1BusGetBus"];
         put?: never;
         post?: never;
         delete?: never;
@@ -921,6 +1124,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stream/sse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The live stream as server-sent events, with the frames of the WebSocket `/api/v1/stream`; `data` is one frame */
+        get: operations["ApiV1StreamSseServerSentEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -956,6 +1176,20 @@ export interface components {
             subject: string;
             detail: string;
         };
+        /**
+         * AuditOverview
+         * @description Live events recorded by the audit policy, those that still wait to be, and those that could not be, with the reason.
+         */
+        AuditOverview: {
+            /** @default 0 */
+            recorded?: number;
+            /** @default 0 */
+            waiting?: number;
+            /** @default 0 */
+            unaudited?: number;
+            /** @default null */
+            trouble?: string | null;
+        };
         /** Bot */
         Bot: {
             id: string;
@@ -964,6 +1198,82 @@ export interface components {
             prefix: string;
             accounts: components["schemas"]["Account"][];
             created_at: string;
+        };
+        /**
+         * BusReport
+         * @description The whole bus, and how far its log reaches.
+         */
+        BusReport: {
+            published: number;
+            requests: number;
+            loops_broken: number;
+            refused: {
+                [key: string]: number;
+            };
+            subscribers: components["schemas"]["SubscriberOverview"][];
+            publishers: components["schemas"]["PublisherOverview"][];
+            responders: components["schemas"]["ResponderOverview"][];
+            audit: components["schemas"]["AuditOverview"];
+            /**
+             * @default {
+             *       "last_ms": 0,
+             *       "worst_ms": 0,
+             *       "blocked": 0,
+             *       "culprit": null
+             *     }
+             */
+            loop?: components["schemas"]["LoopOverview"];
+            log: components["schemas"]["LogExtent"];
+        };
+        /**
+         * ChainEffect
+         * @description An act on the outside world that the chain led to.
+         */
+        ChainEffect: {
+            id: string;
+            /** @example http */
+            kind: string;
+            /** @example https://example.org/hook */
+            target: string;
+            /** @enum {unknown} */
+            status: "done" | "failed" | "intended" | "shadow" | "unknown";
+            at: string;
+        };
+        /**
+         * ChainEvent
+         * @description An event of a chain. A `hidden` one is not the caller's to hear: it says when it was and what caused it, so that the tree
+         *         stays whole, and nothing else.
+         */
+        ChainEvent: {
+            id: string;
+            /** @default null */
+            seq?: number | null;
+            /**
+             * @default
+             * @example plans.run.completed
+             */
+            topic?: string;
+            at: string;
+            /** @default  */
+            project?: string;
+            /**
+             * @default
+             * @example module:plans
+             */
+            source?: string;
+            /**
+             * @default
+             * @example user:0199c1f0-0000-7000-8000-000000000000
+             */
+            actor?: string;
+            correlation_id: string;
+            /** @example 0199c1f0-0000-7000-8000-000000000001 */
+            causation_id: string | null;
+            hop: number;
+            /** @default {} */
+            data?: Record<string, unknown>;
+            /** @default false */
+            hidden?: boolean;
         };
         /** ColumnDescription */
         ColumnDescription: {
@@ -975,6 +1285,13 @@ export interface components {
             name: string;
             help: string;
             usage: string;
+        };
+        /**
+         * Count
+         * @description How many it concerned.
+         */
+        Count: {
+            count: number;
         };
         /** Credentials */
         Credentials: {
@@ -988,6 +1305,66 @@ export interface components {
              * @example correct horse battery
              */
             password: string;
+        };
+        /**
+         * DeadLetterFilter
+         * @description Which dead letters; without anything, all that you may hear.
+         */
+        DeadLetterFilter: {
+            /** @default null */
+            listener?: string | null;
+            /**
+             * @default >
+             * @example auth.>
+             */
+            topic?: string;
+        };
+        /**
+         * DeadLetterRecord
+         * @description A recorded event that a durable listener gave up, with what it said the last time.
+         */
+        DeadLetterRecord: {
+            id: string;
+            /** @example module:audit/security */
+            listener: string;
+            /** @example 10 */
+            attempts: number;
+            /** @example DatabaseUnavailable: the disk is full */
+            error: string;
+            failed_at: string;
+            event: components["schemas"]["EventRecord"];
+        };
+        /**
+         * EventChain
+         * @description Everything that came of one cause, oldest first; `causation_id` of each event is the id of the one that led to it.
+         *         `truncated` says that there is more.
+         */
+        EventChain: {
+            correlation_id: string;
+            events: components["schemas"]["ChainEvent"][];
+            effects: components["schemas"]["ChainEffect"][];
+            truncated: boolean;
+        };
+        /**
+         * EventFilter
+         * @description Which recorded events; every part that is given must hold. Times have a time zone.
+         */
+        EventFilter: {
+            /**
+             * @default >
+             * @example plans.>
+             */
+            topic?: string;
+            /** @default null */
+            category?: string | null;
+            /** @default null */
+            since?: string | null;
+            /** @default null */
+            until?: string | null;
+            /** @default null */
+            source?: string | null;
+            /** @default null */
+            correlation_id?: string | null;
         };
         /**
          * EventRecord
@@ -1071,6 +1448,32 @@ export interface components {
              */
             status?: "ok";
         };
+        /**
+         * LogExtent
+         * @description `log_id` is this database's and no other's: a cursor that was given out by another is recognised by it. `newest` is the
+         *         last `seq` given, 0 if there was none; `oldest` is None if nothing is left. `bytes` is what the rows take, roughly.
+         */
+        LogExtent: {
+            log_id: string;
+            oldest: number | null;
+            newest: number;
+            events: number;
+            bytes: number;
+        };
+        /**
+         * LoopOverview
+         * @description How late the event loop last came and at worst, how often it was blocked, and by whom at last.
+         */
+        LoopOverview: {
+            /** @default 0 */
+            last_ms?: number;
+            /** @default 0 */
+            worst_ms?: number;
+            /** @default 0 */
+            blocked?: number;
+            /** @default null */
+            culprit?: string | null;
+        };
         /** Message */
         Message: {
             id: string;
@@ -1126,6 +1529,15 @@ export interface components {
          */
         Page_Bot_: {
             items: components["schemas"]["Bot"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[DeadLetterRecord]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_DeadLetterRecord_: {
+            items: components["schemas"]["DeadLetterRecord"][];
             /** @default null */
             next_cursor?: string | null;
         };
@@ -1351,6 +1763,18 @@ export interface components {
             created_at: string;
         };
         /**
+         * PublisherOverview
+         * @description One publisher: messages it sent, its units of work included, those refused by a rate, and the rate (a second) and burst
+         *         that what it sends outside of units is held to.
+         */
+        PublisherOverview: {
+            principal: string;
+            published: number;
+            refused: number;
+            rate: number;
+            burst: number;
+        };
+        /**
          * Ready
          * @description `status` is `ok`, or `failed` if anything has failed. `modules` names each module, plugin and part of the kernel.
          */
@@ -1370,12 +1794,47 @@ export interface components {
             refresh_token: string;
         };
         /**
+         * ReplayRequest
+         * @description `listener` is who is to hear the events again; nobody else does. A dry run only counts.
+         */
+        ReplayRequest: {
+            /** @example module:audit/security */
+            listener: string;
+            /** @default {} */
+            filter?: components["schemas"]["EventFilter"];
+            /** @default false */
+            dry_run?: boolean;
+        };
+        /**
+         * ReplayResult
+         * @description `matched` events, of which so many were `queued` for the listener (in a dry run: would be). `skipped` ones it has not
+         *         reached yet, or they wait for it already. `more` says that the filter names more than one replay takes: ask for the rest.
+         */
+        ReplayResult: {
+            matched: number;
+            queued: number;
+            skipped: number;
+            more: boolean;
+        };
+        /**
          * Resolution
          * @description What became of a step whose outcome is unknown: it `happened`, it shall be tried again, or it counts as failed.
          */
         Resolution: {
             /** @enum {unknown} */
             outcome: "fail" | "happened" | "retry";
+        };
+        /**
+         * ResponderOverview
+         * @description Who answers a request: `running` now of at most `limit`, while `waiting` wait for their turn.
+         */
+        ResponderOverview: {
+            topic: string;
+            principal: string;
+            running: number;
+            waiting: number;
+            limit: number;
+            answered: number;
         };
         /**
          * RunOutput
@@ -1449,7 +1908,8 @@ export interface components {
         };
         /**
          * SettingDescription
-         * @description One setting as a person may see it. `type` is a JSON Schema type; a secret's `value` is null or a mask.
+         * @description One setting as a person may see it. `type` is a JSON Schema type; a secret's `value` is null or a mask. A reload changes
+         *         a `live` one at once; any other keeps its value until the next start.
          */
         SettingDescription: {
             group: string;
@@ -1462,6 +1922,16 @@ export interface components {
             description: string;
             environment: string;
             secret: boolean;
+            live: boolean;
+        };
+        /**
+         * SettingsReloaded
+         * @description The settings whose value in the file is another, by name in the file: `keys` hold from now on, those in `restart_needed`
+         *         from the next start. Both are empty if the file says nothing new.
+         */
+        SettingsReloaded: {
+            keys: string[];
+            restart_needed: string[];
         };
         /**
          * Setup
@@ -1507,6 +1977,40 @@ export interface components {
             started_at?: string | null;
             /** @default null */
             finished_at?: string | null;
+        };
+        /**
+         * SubscriberOverview
+         * @description One listener. `waiting` events are queued or in hand; `lag` is how many recorded events a durable one is behind the log.
+         *
+         *         `tripped` names the topics whose breaker is open, `cut` counts what open breakers held back, `blocked` says why a durable
+         *         listener, or a lane of it, does not go on. Only live listeners drop, and have a `capacity` and an `overflow` policy.
+         */
+        SubscriberOverview: {
+            name: string;
+            principal: string;
+            patterns: string[];
+            /** @enum {unknown} */
+            delivery: "durable" | "live";
+            lanes: number;
+            waiting: number;
+            handled: number;
+            failed: number;
+            /** @default 0 */
+            dropped?: number;
+            /** @default 0 */
+            dead?: number;
+            /** @default 0 */
+            cut?: number;
+            /** @default null */
+            capacity?: number | null;
+            /** @default null */
+            overflow?: ("drop_newest" | "drop_oldest") | null;
+            /** @default null */
+            lag?: number | null;
+            /** @default [] */
+            tripped?: string[];
+            /** @default null */
+            blocked?: string | null;
         };
         /**
          * TableDescription
@@ -1801,6 +2305,36 @@ export interface operations {
             504: components["responses"]["Problem504"];
         };
     };
+    ApiV1ConfigReloadReloadSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsReloaded"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
     ApiV1AuditEntriesListEntries: {
         parameters: {
             query?: {
@@ -1834,16 +2368,80 @@ export interface operations {
             504: components["responses"]["Problem504"];
         };
     };
+    ApiV1EventsEventIdChainGetChain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventChain"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1EventsEventIdGetEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventRecord"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
     ApiV1EventsListEvents: {
         parameters: {
             query?: {
                 /** @description A topic or a pattern, such as `plans.>` or `*.*.failed`. */
                 topic?: string;
-                /** @description Not before this time. */
+                /** @description The first part of the topic, such as `plans`. */
+                category?: string;
+                /** @description Not before this time, which has a time zone. */
                 since?: string;
-                /** @description Before this time. */
+                /** @description Before this time, which has a time zone. */
                 until?: string;
-                /** @description Published by this principal. */
+                /** @description Published by this principal: `module:plans`. */
                 source?: string;
                 /** @description Of this chain of causes. */
                 correlation_id?: string;
@@ -1871,6 +2469,274 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1EventsReplayReplayEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayRequest"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayResult"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1EventsDeadLettersLetterIdGetDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterRecord"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1EventsDeadLettersLetterIdDropDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1EventsDeadLettersListDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description Of this durable listener: `module:audit/security`. */
+                listener?: string;
+                /** @description A topic or a pattern, such as `plans.>` or `*.*.failed`. */
+                topic?: string;
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DeadLetterRecord_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1EventsDeadLettersDropDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description Of this durable listener: `module:audit/security`. */
+                listener?: string;
+                /** @description A topic or a pattern, such as `plans.>` or `*.*.failed`. */
+                topic?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1EventsDeadLettersLetterIdRetryRetryDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterRecord"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1EventsDeadLettersRetryRetryDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeadLetterFilter"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1BusGetBus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BusReport"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
@@ -2452,7 +3318,10 @@ export interface operations {
     ApiV1BotsBotIdAccountsAddAccount: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 bot_id: string;
             };
@@ -2524,7 +3393,10 @@ export interface operations {
     ApiV1BotsCreateBot: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2895,7 +3767,10 @@ export interface operations {
     ApiV1PlansCreatePlan: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2968,7 +3843,10 @@ export interface operations {
     ApiV1PlansPlanIdRunsStartRun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 plan_id: string;
             };
@@ -3144,7 +4022,10 @@ export interface operations {
     ApiV1TriggersCreateTrigger: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3414,6 +4295,50 @@ export interface operations {
                 };
             };
             500: components["responses"]["Problem500"];
+        };
+    };
+    ApiV1StreamSseServerSentEvents: {
+        parameters: {
+            query?: {
+                topic?: string[];
+                /** @description The `id` of the last event you know: what was recorded since comes first. */
+                after?: string;
+            };
+            header?: {
+                /** @description The same, as an EventSource sends it. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        /**
+                         * @description Where to go on from, if it has one.
+                         * @example 5f2a77c1-1234
+                         */
+                        id?: string;
+                        /** @example plans.run.completed */
+                        event: string;
+                        data: string;
+                    };
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
         };
     };
 }

@@ -1,4 +1,5 @@
 import type { EventRecord } from "../api/types";
+import { microsOf } from "../parts/duration";
 
 /** An event as the stream sends it. The stream's own control frames have types that begin with `stream.`. */
 export interface LiveEvent {
@@ -25,6 +26,6 @@ export function merged(newer: readonly LiveEvent[], older: readonly LiveEvent[],
   const seen = new Set<string>();
   return [...newer, ...older]
     .filter(({ id }) => !seen.has(id) && seen.add(id))
-    .sort((a, b) => b.at.localeCompare(a.at) || (b.seq ?? 0) - (a.seq ?? 0))
+    .sort((a, b) => microsOf(b.at) - microsOf(a.at) || (b.seq ?? 0) - (a.seq ?? 0))
     .slice(0, limit);
 }

@@ -9,6 +9,7 @@ import { plansQuery, useAct } from "../api/queries";
 import type { Plan } from "../api/types";
 import { t } from "../messages";
 import { EmptyState } from "../parts/EmptyState";
+import { Growing } from "../parts/Growing";
 import { Icon } from "../parts/Icon";
 import { Loaded } from "../parts/Loaded";
 import { When } from "../parts/When";
@@ -104,11 +105,15 @@ export function PlansPage() {
               <EmptyState icon="plans" title={t.plans.none} hint={t.plans.noneHint} />
             </div>
           ) : (
-            <Stack gap="md">
-              {items.map((plan) => (
-                <PlanRow key={plan.id} plan={plan} />
-              ))}
-            </Stack>
+            <Growing items={items}>
+              {(shown) => (
+                <Stack gap="md">
+                  {shown.map((plan) => (
+                    <PlanRow key={plan.id} plan={plan} />
+                  ))}
+                </Stack>
+              )}
+            </Growing>
           )
         }
       </Loaded>

@@ -7,6 +7,7 @@ import { pluginsQuery, useAct } from "../api/queries";
 import type { Plugin } from "../api/types";
 import { t } from "../messages";
 import { EmptyState } from "../parts/EmptyState";
+import { Growing } from "../parts/Growing";
 import { Icon } from "../parts/Icon";
 import { Loaded } from "../parts/Loaded";
 import { State } from "../parts/State";
@@ -106,11 +107,15 @@ export function PluginsPage() {
               <EmptyState icon="plugins" title={t.plugins.none} hint={t.plugins.noneHint} />
             </div>
           ) : (
-            <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
-              {items.map((plugin) => (
-                <PluginCard key={plugin.id} plugin={plugin} />
-              ))}
-            </SimpleGrid>
+            <Growing items={items}>
+              {(shown) => (
+                <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
+                  {shown.map((plugin) => (
+                    <PluginCard key={plugin.id} plugin={plugin} />
+                  ))}
+                </SimpleGrid>
+              )}
+            </Growing>
           )
         }
       </Loaded>

@@ -8,6 +8,7 @@ import { toolsQuery } from "../api/queries";
 import type { Tool } from "../api/types";
 import { t } from "../messages";
 import { EmptyState } from "../parts/EmptyState";
+import { Growing } from "../parts/Growing";
 import { Icon } from "../parts/Icon";
 import { Loaded } from "../parts/Loaded";
 import { Page } from "../shell/Page";
@@ -66,11 +67,15 @@ export function ToolsPage() {
                 <EmptyState icon="search" title={t.tools.none} hint={t.tools.noneHint} />
               </div>
             ) : (
-              <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }} spacing="md">
-                {items.map((tool) => (
-                  <ToolCard key={tool.name} tool={tool} />
-                ))}
-              </SimpleGrid>
+              <Growing items={items}>
+                {(shown) => (
+                  <SimpleGrid cols={{ base: 1, xs: 2, lg: 3 }} spacing="md">
+                    {shown.map((tool) => (
+                      <ToolCard key={tool.name} tool={tool} />
+                    ))}
+                  </SimpleGrid>
+                )}
+              </Growing>
             )
           }
         </Loaded>

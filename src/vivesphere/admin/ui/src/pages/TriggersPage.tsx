@@ -9,6 +9,7 @@ import { firingsQuery, plansQuery, triggersQuery, useAct } from "../api/queries"
 import type { Firing, Trigger } from "../api/types";
 import { t } from "../messages";
 import { EmptyState } from "../parts/EmptyState";
+import { Growing } from "../parts/Growing";
 import { Icon } from "../parts/Icon";
 import { Loaded, More } from "../parts/Loaded";
 import { State } from "../parts/State";
@@ -160,11 +161,15 @@ export function TriggersPage() {
               <EmptyState icon="triggers" title={t.triggers.none} hint={t.triggers.noneHint} />
             </div>
           ) : (
-            <Stack gap="md">
-              {items.map((trigger) => (
-                <TriggerCard key={trigger.id} trigger={trigger} />
-              ))}
-            </Stack>
+            <Growing items={items}>
+              {(shown) => (
+                <Stack gap="md">
+                  {shown.map((trigger) => (
+                    <TriggerCard key={trigger.id} trigger={trigger} />
+                  ))}
+                </Stack>
+              )}
+            </Growing>
           )
         }
       </Loaded>

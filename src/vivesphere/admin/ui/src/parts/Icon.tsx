@@ -25,6 +25,7 @@ const PATHS = {
   bot: "M6 9h12a2 2 0 0 1 2 2v6a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2v-6a2 2 0 0 1 2-2zM12 9V5M12 4.5v.1M9 13.5v1M15 13.5v1",
   pulse: "M3 12h4l3-7l4 14l3-7h4",
   hash: "M9.5 4L8 20M16 4l-1.5 16M4.5 9H20M4 15h15.5",
+  replay: "M5 12a7 7 0 1 0 2.2-5.1M5 4.5v4h4",
   cross: "M6 6l12 12M18 6L6 18",
 } as const;
 

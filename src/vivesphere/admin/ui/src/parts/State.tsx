@@ -24,6 +24,10 @@ const COLOURS: Record<string, string> = {
   refused: "red",
   active: "vive",
   paused: "gray",
+  tripped: "red",
+  done: "vive",
+  intended: "blue",
+  shadow: "gray",
 };
 
 const MOVING = new Set(["connecting", "running", "waiting"]);

@@ -19,18 +19,27 @@ function ago(at: Date, now: number): string {
   return relative.format(0, "second");
 }
 
-/** A moment: `clock` shows the time of day, otherwise how far it is from now. The exact moment is in the tooltip. */
-export function When({ at, style = "ago" }: { at: string; style?: "ago" | "clock" }) {
+const stamp = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const FORMATS = { clock, stamp, exact };
+
+interface Props {
+  at: string;
+  /** The time of day, with day and month, with the year, too; or how far it is from now. */
+  style?: "ago" | keyof typeof FORMATS;
+}
+
+/** A moment. The tooltip is always exact. */
+export function When({ at, style = "ago" }: Props) {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
-    if (style === "clock") return;
+    if (style !== "ago") return;
     const timer = setInterval(() => setNow(Date.now()), 30_000);
     return () => clearInterval(timer);
   }, [style]);
   const moment = new Date(at);
   return (
-    <time dateTime={at} title={exact.format(moment)} style={{ whiteSpace: "nowrap", fontVariantNumeric: "tabular-nums" }}>
-      {style === "clock" ? clock.format(moment) : ago(moment, now)}
+    <time dateTime={at} title={exact.format(moment)} style={{ whiteSpace: style === "exact" ? "normal" : "nowrap", fontVariantNumeric: "tabular-nums" }}>
+      {style === "ago" ? ago(moment, now) : FORMATS[style].format(moment)}
     </time>
   );
 }

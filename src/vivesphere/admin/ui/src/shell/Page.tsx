@@ -7,6 +7,8 @@ import { Icon } from "../parts/Icon";
 
 interface Props {
   title: string;
+  /** Which part of the page is shown, for the document's title. */
+  part?: string;
   hint?: ReactNode;
   back?: { to: string; label: string };
   actions?: ReactNode;
@@ -14,10 +16,10 @@ interface Props {
 }
 
 /** A page's frame: its one h1, what it is for, its actions; the document's title follows. */
-export function Page({ title, hint, back, actions, children }: Props) {
+export function Page({ title, part, hint, back, actions, children }: Props) {
   useEffect(() => {
-    document.title = `${title} · ${t.app.name}`;
-  }, [title]);
+    document.title = [part, title, t.app.name].filter(Boolean).join(" · ");
+  }, [title, part]);
   return (
     <Stack gap="xl" maw={1240} mx="auto">
       <Stack gap={6}>

@@ -18,6 +18,7 @@ const PLACES: readonly { to: string; label: string; icon: IconName }[] = [
   { to: "/plugins", label: t.shell.plugins, icon: "plugins" },
   { to: "/plans", label: t.shell.plans, icon: "plans" },
   { to: "/triggers", label: t.shell.triggers, icon: "triggers" },
+  { to: "/events", label: t.shell.events, icon: "pulse" },
 ];
 
 function signOut(): void {

@@ -8,6 +8,7 @@ import type { Account, Bot } from "../../api/types";
 import { t } from "../../messages";
 import { ButtonLink } from "../../parts/ButtonLink";
 import { EmptyState } from "../../parts/EmptyState";
+import { Growing } from "../../parts/Growing";
 import { Icon } from "../../parts/Icon";
 import { Loaded } from "../../parts/Loaded";
 import { State } from "../../parts/State";
@@ -127,7 +128,7 @@ export function BotCards({ onCreate }: { onCreate: () => void }) {
               </EmptyState>
             </div>
           ) : (
-            items.map((bot) => <BotCard key={bot.id} bot={bot} />)
+            <Growing items={items}>{(shown) => shown.map((bot) => <BotCard key={bot.id} bot={bot} />)}</Growing>
           )
         }
       </Loaded>

@@ -126,7 +126,7 @@ def test_history_and_chain_and_replay(server: ServerProcess) -> None:
 
 
 def test_a_stop_of_the_server_ends_the_tail_with_a_sentence(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as server, tailing(server, "auth.>", "--after", "0") as tail:
+    with serving(tmp_path / "data") as server, tailing(server, "auth.login.failed", "--after", "0") as tail:
         fail_to_sign_in(server, "eve")
         assert "eve" in tail.line()
         assert server.stop() == 0

@@ -36,7 +36,7 @@ from vivesphere.kernel.data_directory import DataDirectory
 from vivesphere.kernel.db import installation, migrate
 from vivesphere.kernel.db.access_reports import AccessReports
 from vivesphere.kernel.db.handle import Database, DatabaseHandle
-from vivesphere.kernel.db.location import database_file
+from vivesphere.kernel.db.location import place_of
 from vivesphere.kernel.db.work import Hooks
 from vivesphere.kernel.effects import Effects, EffectsSettings
 from vivesphere.kernel.http.server import HttpKernel, build_http
@@ -96,7 +96,7 @@ class Application:
         self.settings = settings
         self.clock = clock
         self.data = DataDirectory(settings.server.data_dir)
-        self._database_file = database_file(settings.server.database_url, self.data.database)
+        self._place = place_of(settings.server.database_url, self.data.database)
         self.permissions = Permissions()
         self.services = ServiceRegistry()
         self.metrics = Metrics()
@@ -157,14 +157,14 @@ class Application:
         return {stream.name: stream for module, _ in self.modules for stream in module.operator_streams}
 
     async def _open_database(self) -> None:
-        await asyncio.to_thread(migrate.bring_up_to_date, self._database_file, owners=tables.owners())
+        await asyncio.to_thread(migrate.bring_up_to_date, self._place, owners=tables.owners())
         hooks = Hooks(
             check=self.bus.check,
             dispatch=self.bus.dispatch,
             report=AccessReports(self.clock, self.bus.trouble.report),
             break_loop=self.bus.trouble.loop_broken,
         )
-        self.database = await Database.open(self._database_file, clock=self.clock, hooks=hooks)
+        self.database = await Database.open(self._place, clock=self.clock, hooks=hooks)
         self._releases.append(self.database.close)
         self.bus.read_with(DatabaseDeliveryLog(self.database.handle(SYSTEM), self.clock))
         self.services.register("database", self.database.health)
@@ -178,10 +178,10 @@ class Application:
         self.redelivery = Redelivery(system, lambda: tuple(self.bus.durable))
         retention = EventRetention(
             system,
-            self._database_file,
             self.settings.section("events", EventLogSettings),
             log=event_log,
             redelivery=self.redelivery,
+            bound_journal=self.database.bound_journal,
             running=lambda: tuple(self.bus.durable),
             clock=self.clock,
         )

@@ -12,7 +12,7 @@ import msgspec
 from vivesphere.kernel import paths, release, serving
 from vivesphere.kernel.data_directory import DataDirectory
 from vivesphere.kernel.db import migrate
-from vivesphere.kernel.db.location import database_file
+from vivesphere.kernel.db.location import place_of
 from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.settings import Settings
 from vivesphere.kernel.vault import KEY_FILE
@@ -36,7 +36,7 @@ def findings(settings: Settings) -> tuple[Finding, ...]:
         _sqlite(),
         _data_directory(data),
         _master_key(data, settings),
-        _said("database", lambda: migrate.describe(database_file(settings.server.database_url, data.database))),
+        _said("database", lambda: migrate.describe(place_of(settings.server.database_url, data.database))),
         _port(data, settings),
         _admin_page(),
         _plugins(),

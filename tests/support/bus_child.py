@@ -23,8 +23,9 @@ from vivesphere.kernel.bus.durable import Delivery
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.data_directory import DataDirectory
 from vivesphere.kernel.db import migrate
-from vivesphere.kernel.db.connection import make_engine
 from vivesphere.kernel.db.handle import Unit
+from vivesphere.kernel.db.location import SqlitePlace
+from vivesphere.kernel.db.sqlite.connection import make_engine
 from vivesphere.kernel.module import DurableListener, Module, ModuleContext
 from vivesphere.kernel.settings import Settings
 from vivesphere.kernel.telemetry import LogSettings
@@ -74,7 +75,7 @@ def prepare(data: Path) -> None:
     """Make a new installation, with the module's tables in it."""
     directory = DataDirectory(data)
     directory.path.mkdir(mode=0o700)
-    migrate.bring_up_to_date(directory.database, owners=tables.owners())
+    migrate.bring_up_to_date(SqlitePlace(directory.database), owners=tables.owners())
     with make_engine(directory.database).begin() as connection:
         add_tables(connection, tables.owners(), dict.fromkeys(EFFECTS.values(), ARENA), datetime.now(UTC))
 

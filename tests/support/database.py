@@ -13,9 +13,10 @@ from vivesphere.kernel import principals
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db import models as kernel_models
 from vivesphere.kernel.db.access import AccessLevel, TableDescription
-from vivesphere.kernel.db.connection import make_engine
 from vivesphere.kernel.db.handle import Database
+from vivesphere.kernel.db.location import SqlitePlace
 from vivesphere.kernel.db.schema import Model
+from vivesphere.kernel.db.sqlite.connection import make_engine
 from vivesphere.kernel.db.table_records import columns_of, describe_core, register
 from vivesphere.kernel.principals import SYSTEM, Principal
 
@@ -45,7 +46,7 @@ async def open_database(
     with make_engine(file).begin() as connection:
         Model.metadata.create_all(connection, tables=tables)
         add_tables(connection, owners, extra or {}, clock.now())
-    database = await Database.open(file, clock=clock)
+    database = await Database.open(SqlitePlace(file), clock=clock)
     try:
         yield database
     finally:

@@ -14,7 +14,7 @@ VARIABLE = "VIVESPHERE_TEST_SABOTAGE"
 
 def authorizer() -> None:
     """The engine asks nobody any more who may touch a table."""
-    from vivesphere.kernel.db.authorizer import Authorizer
+    from vivesphere.kernel.db.sqlite.authorizer import Authorizer
 
     Authorizer.__call__ = lambda *_: sqlite3.SQLITE_OK  # type: ignore[method-assign]  # the point of this file
 

@@ -33,6 +33,7 @@ from tests.support.clock import FakeClock, settle
 
 from vivesphere.kernel.bus.topics import matches
 from vivesphere.kernel.db.handle import Database
+from vivesphere.kernel.db.location import SqlitePlace
 
 EXAMPLES = settings.default.max_examples // 2 if settings.default else 50
 """Each opens a database: fewer than elsewhere, but more when `make soak` asks for more."""
@@ -95,7 +96,7 @@ class BusAndModel(RuleBasedStateMachine):
         file.write_bytes(content)
 
         async def open_server() -> Server:
-            return Server(await Database.open(file, clock=self.clock), self.clock)
+            return Server(await Database.open(SqlitePlace(file), clock=self.clock), self.clock)
 
         self.file = file
         self.server = self.runner.run(open_server())

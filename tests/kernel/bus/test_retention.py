@@ -23,12 +23,13 @@ from vivesphere.kernel.bus.redelivery import Redelivery
 from vivesphere.kernel.bus.retention import ARRIVAL, EVERY, PAGE, EventLogSettings, EventRetention
 from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db import log_extent, retention
-from vivesphere.kernel.db.connection import restart_wal
 from vivesphere.kernel.db.deliveries import open_cursor
 from vivesphere.kernel.db.errors import AccessDenied
 from vivesphere.kernel.db.event_rows import row_bytes, row_of
 from vivesphere.kernel.db.handle import Database, Unit
 from vivesphere.kernel.db.retention import cursors, deliveries, replies
+from vivesphere.kernel.db.sqlite import engine as sqlite
+from vivesphere.kernel.db.sqlite.connection import restart_wal
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.principals import SYSTEM
 
@@ -71,10 +72,10 @@ class World:
     def keeping(self, **settings: int) -> EventRetention:
         return EventRetention(
             self.system,
-            self.file,
             EventLogSettings(**settings),
             log=self.log,
             redelivery=Redelivery(self.system, tuple),
+            bound_journal=self.database.bound_journal,
             running=lambda: self.running,  # type: ignore[arg-type, return-value]  # as much of one as retention asks for
             clock=self.clock,
         )
@@ -386,7 +387,7 @@ async def test_no_room_to_be_made_is_for_the_append_to_say(world: World) -> None
 async def test_a_log_that_sqlite_writes_ahead_is_begun_anew_when_it_grew_too_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus_retention, "WAL_BYTES", 10_000)
+    monkeypatch.setattr(sqlite, "WAL_BYTES", 10_000)
     wal = world.file.with_name("vivesphere.db-wal")
     await world.record(*(Rang(body="x" * 1000) for _ in range(50)))
     assert wal.stat().st_size > 10_000
@@ -395,11 +396,11 @@ async def test_a_log_that_sqlite_writes_ahead_is_begun_anew_when_it_grew_too_lon
         reader.execute("SELECT * FROM event_log").fetchone()
         await world.record(Rang())
         assert not restart_wal(world.file), "somebody reads what is in it"
-    await world.retention._bound_wal()
+    await world.database.bound_journal()
     assert wal.stat().st_size == 0
     assert not restart_wal(world.file.parent), "what is no file is told, not raised"
     wal.rename(wal.with_name("away"))
-    await world.retention._bound_wal()
+    await world.database.bound_journal()
     wal.with_name("away").rename(wal)
 
 

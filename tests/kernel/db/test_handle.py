@@ -31,6 +31,7 @@ from vivesphere.kernel.cause import HOP_LIMIT, Cause, Mode, acting_under
 from vivesphere.kernel.db import effect_records, event_log
 from vivesphere.kernel.db.errors import ReadOnly, StatementFailed, UnitClosed
 from vivesphere.kernel.db.handle import Database, Unit
+from vivesphere.kernel.db.location import SqlitePlace
 from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.principals import SYSTEM, Principal
 
@@ -240,4 +241,4 @@ async def test_a_refusal_without_anybody_to_report_to_is_counted(tmp_path: Path)
 
 async def test_a_file_of_something_else_is_not_opened(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="is not a database of ViveSphere"):
-        await Database.open(tmp_path / "empty.db", clock=FakeClock())
+        await Database.open(SqlitePlace(tmp_path / "empty.db"), clock=FakeClock())

@@ -21,9 +21,9 @@ from tests.kernel.db.world import (
 )
 
 from vivesphere.kernel.cause import Cause, acting_under
-from vivesphere.kernel.db.connection import takes_columns_unasked
 from vivesphere.kernel.db.errors import AccessDenied, DatabaseError, StatementFailed
 from vivesphere.kernel.db.handle import Unit
+from vivesphere.kernel.db.sqlite.connection import takes_columns_unasked
 from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.principals import Principal
 
@@ -271,7 +271,7 @@ async def test_what_a_module_may_do_it_can_do(furnished: World) -> None:
 
 
 async def test_strangers_are_stopped_and_ours_are_not(furnished: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vivesphere.kernel.db.connection.GUEST_SECONDS", 0.0)
+    monkeypatch.setattr("vivesphere.kernel.db.sqlite.connection.GUEST_SECONDS", 0.0)
     endless = "WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < 200000) SELECT count(n) FROM up"
     for act in (furnished.quotes.read, furnished.quotes.write):
         with pytest.raises(StatementFailed, match="interrupted"):
@@ -299,7 +299,7 @@ async def test_a_stranger_cannot_take_the_servers_memory(furnished: World) -> No
 async def test_a_stranger_who_waited_for_a_lock_has_all_its_time(
     furnished: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vivesphere.kernel.db.connection.GUEST_SECONDS", 0.3)
+    monkeypatch.setattr("vivesphere.kernel.db.sqlite.connection.GUEST_SECONDS", 0.3)
     some = "WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < 2000) SELECT count(n) FROM up"
     with closing(sqlite3.connect(tmp_path / "vivesphere.db", isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -18,6 +18,7 @@ from tests.support.clock import FakeClock
 from vivesphere import tables
 from vivesphere.kernel import paths, principals
 from vivesphere.kernel.db.handle import Database
+from vivesphere.kernel.db.location import SqlitePlace
 from vivesphere.kernel.db.migrate import bring_up_to_date, describe
 from vivesphere.kernel.db.schema import Model
 from vivesphere.kernel.errors import StartError
@@ -62,7 +63,7 @@ def migrations_and(tmp_path: Path, *bodies: str) -> Path:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     file = tmp_path / "vivesphere.db"
-    bring_up_to_date(file, owners=OWNERS)
+    bring_up_to_date(SqlitePlace(file), owners=OWNERS)
     return file
 
 
@@ -111,7 +112,7 @@ def test_the_file_keeps_a_log_and_gives_space_back(file: Path) -> None:
 
 def test_a_second_start_changes_nothing(file: Path) -> None:
     before = file.read_bytes()
-    bring_up_to_date(file, owners=OWNERS)
+    bring_up_to_date(SqlitePlace(file), owners=OWNERS)
     assert file.read_bytes() == before
     assert not (file.parent / "backups").exists()
 
@@ -121,16 +122,15 @@ def test_owners_follow_the_code_and_strangers_tables_are_left_alone(file: Path) 
         connection.execute("UPDATE table_metadata SET owner_id = 'module:thief' WHERE table_name = 'installation'")
         for name, level, core in (("ext_quotes__items", "protected", 0), ("gone", "locked", 1)):
             connection.execute("INSERT INTO table_metadata VALUES (?, ?, 'plugin:quotes', '[]', ?, 0)", (name, level, core))
-    bring_up_to_date(file, owners=OWNERS)
+    bring_up_to_date(SqlitePlace(file), owners=OWNERS)
     owners = dict(rows(file, "SELECT table_name, owner_id FROM table_metadata"))
     assert owners == dict(OWNERS) | {"ext_quotes__items": "plugin:quotes"}
 
 
 def test_a_migration_makes_a_backup_first(file: Path, tmp_path: Path) -> None:
     head = ScriptDirectory(str(paths.migrations())).get_current_head()
-    bring_up_to_date(
-        file, owners=OWNERS, folder=migrations_and(tmp_path, 'op.create_table("more", sa.Column("id", sa.Integer))')
-    )
+    folder = migrations_and(tmp_path, 'op.create_table("more", sa.Column("id", sa.Integer))')
+    bring_up_to_date(SqlitePlace(file), owners=OWNERS, folder=folder)
     assert rows(file, "SELECT * FROM more") == []
     (backup,) = (tmp_path / "backups").iterdir()
     assert backup.name.startswith(f"vivesphere-{head}-")
@@ -147,7 +147,7 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(file: Path, tmp_path
         'op.drop_table("installation"); op.execute("INSERT INTO nothing VALUES (1)")',
     )
     with pytest.raises(StartError, match="nothing in it was changed"):
-        bring_up_to_date(file, owners=OWNERS, folder=folder)
+        bring_up_to_date(SqlitePlace(file), owners=OWNERS, folder=folder)
     assert rows(file, "SELECT sql FROM sqlite_master ORDER BY name") == before
 
 
@@ -157,7 +157,7 @@ def test_a_migration_that_would_orphan_rows_is_refused(file: Path, tmp_path: Pat
         'op.execute("CREATE TABLE b (a INTEGER REFERENCES a (id))"); op.execute("INSERT INTO b VALUES (1)")'
     )
     with pytest.raises(StartError, match="1 rows of b"):
-        bring_up_to_date(file, owners=OWNERS, folder=migrations_and(tmp_path, body))
+        bring_up_to_date(SqlitePlace(file), owners=OWNERS, folder=migrations_and(tmp_path, body))
     assert rows(file, "SELECT name FROM sqlite_master WHERE name = 'b'") == []
 
 
@@ -166,7 +166,7 @@ def test_a_process_killed_in_the_middle_leaves_before_or_after(tmp_path: Path, f
     """SIGKILL strikes inside the last migration, after its DDL and before the commit."""
     file = tmp_path / "vivesphere.db"
     if not first:
-        bring_up_to_date(file, owners=OWNERS)
+        bring_up_to_date(SqlitePlace(file), owners=OWNERS)
     before = rows(file, "SELECT name FROM sqlite_master ORDER BY name")
     folder = migrations_and(
         tmp_path,
@@ -175,21 +175,22 @@ def test_a_process_killed_in_the_middle_leaves_before_or_after(tmp_path: Path, f
     code = (
         "import sys; from pathlib import Path; from vivesphere import tables; "
         "from vivesphere.kernel.db.migrate import bring_up_to_date; "
-        "bring_up_to_date(Path(sys.argv[1]), owners=tables.owners(), folder=Path(sys.argv[2]))"
+        "from vivesphere.kernel.db.location import SqlitePlace; "
+        "bring_up_to_date(SqlitePlace(Path(sys.argv[1])), owners=tables.owners(), folder=Path(sys.argv[2]))"
     )
     environment = {"PYTHONPATH": "src"}
     killed = subprocess.run([sys.executable, "-c", code, file, folder], env=environment, check=False)  # noqa: S603 - our own code
     assert killed.returncode == -9
     assert rows(file, "SELECT name FROM sqlite_master ORDER BY name") == before
-    bring_up_to_date(file, owners=OWNERS)
+    bring_up_to_date(SqlitePlace(file), owners=OWNERS)
     assert rows(file, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_database_newer_than_the_code_is_refused_untouched(file: Path, tmp_path: Path) -> None:
-    bring_up_to_date(file, owners=OWNERS, folder=migrations_and(tmp_path, "pass"))
+    bring_up_to_date(SqlitePlace(file), owners=OWNERS, folder=migrations_and(tmp_path, "pass"))
     before = file.read_bytes()
     with pytest.raises(StartError, match="newer ViveSphere"):
-        bring_up_to_date(file, owners=OWNERS)
+        bring_up_to_date(SqlitePlace(file), owners=OWNERS)
     assert file.read_bytes() == before
 
 
@@ -198,7 +199,7 @@ def test_a_database_of_something_else_is_refused_untouched(tmp_path: Path) -> No
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE mine (id INTEGER)")
     with pytest.raises(StartError, match="something else"):
-        bring_up_to_date(file, owners=OWNERS)
+        bring_up_to_date(SqlitePlace(file), owners=OWNERS)
     assert rows(file, "SELECT name FROM sqlite_master") == [("mine",)]
 
 
@@ -212,25 +213,25 @@ def _no_database(tmp_path: Path) -> Path:
 def test_a_file_that_cannot_be_used_is_named_in_one_sentence(tmp_path: Path, make: Any) -> None:
     file = make(tmp_path)
     with pytest.raises(StartError) as caught:
-        bring_up_to_date(file, owners=OWNERS)
+        bring_up_to_date(SqlitePlace(file), owners=OWNERS)
     assert str(file) in str(caught.value)
 
 
 def test_a_person_is_told_what_the_next_start_would_do(tmp_path: Path, file: Path) -> None:
-    assert "the first start will make" in describe(tmp_path / "none.db")
+    assert "the first start will make" in describe(SqlitePlace(tmp_path / "none.db"))
     assert not (tmp_path / "none.db").exists()
     empty = tmp_path / "empty.db"
     empty.touch()
     before = file.read_bytes()
-    assert describe(file) == f"{file}, up to date"
-    assert "migrations to run at the next start" in describe(empty)
+    assert describe(SqlitePlace(file)) == f"{file}, up to date"
+    assert "migrations to run at the next start" in describe(SqlitePlace(empty))
     assert file.read_bytes() == before
     with pytest.raises(StartError, match="cannot be read as a database"):
-        describe(_no_database(tmp_path))
+        describe(SqlitePlace(_no_database(tmp_path)))
 
 
 async def test_the_server_opens_what_was_migrated(file: Path) -> None:
-    database = await Database.open(file, clock=FakeClock())
+    database = await Database.open(SqlitePlace(file), clock=FakeClock())
     try:
         described: Mapping[str, Principal] = {table.name: table.owner for table in database.access.describe()}
         assert described == dict(OWNERS)
@@ -241,8 +242,8 @@ async def test_the_server_opens_what_was_migrated(file: Path) -> None:
 
 def test_looking_at_a_file_leaves_nothing_beside_it(file: Path) -> None:
     before = sorted(file.parent.iterdir())
-    assert describe(file).endswith("up to date")
+    assert describe(SqlitePlace(file)).endswith("up to date")
     assert sorted(file.parent.iterdir()) == before
     with closing(sqlite3.connect(file)) as somebody:
         somebody.execute("CREATE TABLE half_way (id INTEGER)")
-        assert describe(file).endswith("up to date")
+        assert describe(SqlitePlace(file)).endswith("up to date")

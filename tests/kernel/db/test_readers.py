@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tests.kernel.db.world import LETTERS, NOTES, QUOTES, World, bodies, notes, put
 
-from vivesphere.kernel.db import readers
-from vivesphere.kernel.db.connection import Connection, make_engine
 from vivesphere.kernel.db.errors import DatabaseUnavailable
-from vivesphere.kernel.db.readers import ReadPool
+from vivesphere.kernel.db.sqlite import readers
+from vivesphere.kernel.db.sqlite.connection import Connection, make_engine
+from vivesphere.kernel.db.sqlite.readers import ReadPool
 from vivesphere.kernel.db.unit import Unit
 
 
@@ -65,7 +65,7 @@ async def test_a_file_that_cannot_be_opened_is_told_to_the_reader(world: World, 
     def refuse() -> Connection:
         raise sqlite3.OperationalError("unable to open database file")
 
-    monkeypatch.setattr(world.database._readers.pool, "_connect", refuse)
+    monkeypatch.setattr(world.readers.pool, "_connect", refuse)
     with pytest.raises(DatabaseUnavailable, match="unable to open"):
         await world.notes.read(bodies, notes)
     monkeypatch.undo()

@@ -16,6 +16,7 @@ from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db.event_log import HistoryQuery, RecordedEvent, history
 from vivesphere.kernel.db.handle import Database, DatabaseHandle, Unit
+from vivesphere.kernel.db.sqlite.engine import SqliteEngine
 from vivesphere.kernel.db.types import Json
 from vivesphere.kernel.principals import SYSTEM, Principal
 
@@ -78,6 +79,9 @@ class World:
         self.database.hooks.dispatch = self.dispatched.extend
         self.database.hooks.report = lambda event, cause: self.reported.append((event, cause))
         self.database.hooks.break_loop = lambda principal, _, topic: self.looped.append((principal, topic))
+        engine = self.database.engine
+        assert isinstance(engine, SqliteEngine)
+        self.readers, self.writer = engine.readers, engine.writer
         self.notes = self.database.handle(NOTES)
         self.letters = self.database.handle(LETTERS)
         self.quotes = self.database.handle(QUOTES)

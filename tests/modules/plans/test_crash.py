@@ -45,7 +45,7 @@ class Journal(DatabaseHandle):
     @classmethod
     def until(cls, world: World, fuse: Fuse) -> "Journal":
         handle = world.database.handle(PLANS)
-        made = cls(handle.principal, handle._readers, handle._writer, handle._loop)
+        made = cls(handle.principal, handle._engine, handle._loop)
         made.fuse = fuse
         return made
 

@@ -187,7 +187,7 @@ class Dying(DatabaseHandle):
 async def test_a_crash_neither_loses_a_firing_nor_repeats_it(world: World, last: Callable[..., Any]) -> None:
     await world.stop()
     handle = world.database.handle(principals.module("triggers"))
-    dying = Dying(handle.principal, handle._readers, handle._writer, handle._loop)
+    dying = Dying(handle.principal, handle._engine, handle._loop)
     dying.dead, dying.last = asyncio.Event(), last
     await world.start(dying)
     made = await world.trigger()

@@ -1,11 +1,8 @@
 """How long the event log remembers: by age and by bytes, in small units, and never at the cost of who has yet to hear."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -17,7 +14,6 @@ from vivesphere.kernel.bus.log import DatabaseEventLog, events_by_topic
 from vivesphere.kernel.bus.redelivery import Redelivery
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db import retention
-from vivesphere.kernel.db.connection import restart_wal
 from vivesphere.kernel.db.errors import DatabaseError
 from vivesphere.kernel.db.event_rows import LogRow, row_bytes
 from vivesphere.kernel.db.handle import DatabaseHandle
@@ -49,9 +45,6 @@ GIVEN_BACK = 128
 COUNTED_ANEW = 50_000
 """Events that came since the log was counted, until the count is kept: a start counts fewer."""
 
-WAL_BYTES = 64 * 1024 * 1024
-"""Above so much the log that SQLite writes ahead is begun anew, as soon as no reader stands in the way."""
-
 logger = structlog.get_logger("vivesphere.bus")
 
 
@@ -74,19 +67,19 @@ class EventRetention:
     def __init__(
         self,
         db: DatabaseHandle,
-        file: Path,
         settings: EventLogSettings,
         *,
         log: DatabaseEventLog,
         redelivery: Redelivery,
+        bound_journal: Callable[[], Awaitable[None]],
         running: Callable[[], Iterable[DurableSubscription]],
         clock: Clock,
     ) -> None:
         self.settings = settings
         self._db = db
-        self._file = file
         self._log = log
         self._redelivery = redelivery
+        self._bound_journal = bound_journal
         self._running = running
         self._clock = clock
         self._bytes = 0
@@ -129,7 +122,7 @@ class EventRetention:
                     await self.forget()
                     next_hour = self._clock.monotonic() + HOURLY
                 await self.sweep()
-                await self._bound_wal()
+                await self._bound_journal()
             except DatabaseError as error:
                 # The database says so in its own health; the log only stays as it is for a while.
                 logger.warning("event_retention_waits", reason=str(error))
@@ -194,8 +187,3 @@ class EventRetention:
         spare = min(self.settings.keep_bytes // 16, SPARE) // PAGE
         while (empty := await self._db.read(retention.empty_pages)) > spare:
             await self._db.write(retention.give_back, min(GIVEN_BACK, empty - spare))
-
-    async def _bound_wal(self) -> None:
-        with suppress(FileNotFoundError):
-            if self._file.with_name(f"{self._file.name}-wal").stat().st_size > WAL_BYTES:
-                await asyncio.to_thread(restart_wal, self._file)

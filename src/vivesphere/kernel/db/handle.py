@@ -2,25 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
-
-import msgspec
-import sqlalchemy as sa
 
 from vivesphere.kernel.bus.errors import NotPermitted
 from vivesphere.kernel.bus.in_flight import Acknowledgement
 from vivesphere.kernel.cause import cause_for
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db import table_records
-from vivesphere.kernel.db.access import AccessPolicy, CurrentAccess, TableDescription
-from vivesphere.kernel.db.connection import Connection, make_engine
+from vivesphere.kernel.db.access import CurrentAccess
+from vivesphere.kernel.db.engine import DatabaseStatistics, Engine
+from vivesphere.kernel.db.engines import open_engine
 from vivesphere.kernel.db.kept_replies import IdempotencyKey, Once
-from vivesphere.kernel.db.readers import Readers
+from vivesphere.kernel.db.location import Place
 from vivesphere.kernel.db.unit import Unit
 from vivesphere.kernel.db.work import Hooks, Work
-from vivesphere.kernel.db.writer import Writer
-from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.principals import SYSTEM, Principal
 from vivesphere.kernel.services import Health
 
@@ -30,29 +25,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class DatabaseStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts since the start, for `/metrics`. `units` written in `groups` commits; `refused` by the table ACL."""
-
-    groups: int
-    units: int
-    refused: int
-    read_connections: int
-
-
 class DatabaseHandle:
     """The database for one principal: it can do nothing under another name."""
 
-    __slots__ = ("_loop", "_readers", "_writer", "principal")
+    __slots__ = ("_engine", "_loop", "principal")
 
-    def __init__(self, principal: Principal, readers: Readers, writer: Writer, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, principal: Principal, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
         self.principal = principal
-        self._readers = readers
-        self._writer = writer
+        self._engine = engine
         self._loop = loop
 
     async def read(self, rule: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the rule on one snapshot. It can write and emit nothing."""
-        result: R = await self._readers.read(self._work(rule, args, kwargs))
+        result: R = await self._engine.read(self._work(rule, args, kwargs))
         return result
 
     async def write(self, rule: Callable[Concatenate[Unit, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -61,7 +46,7 @@ class DatabaseHandle:
         Under a cause in shadow mode the rule's writes and events are given up and its result returned. The kernel's own handle
         is exempt: what it writes there is the record of what was pretended.
         """
-        result: R = await self._writer.write(self._work(rule, args, kwargs))
+        result: R = await self._engine.write(self._work(rule, args, kwargs))
         return result
 
     async def acknowledge(
@@ -72,7 +57,7 @@ class DatabaseHandle:
         that came to somebody else."""
         if self.principal != SYSTEM and not delivery.listener.startswith(f"{self.principal}/"):
             raise NotPermitted(f"{self.principal} cannot say that {delivery.listener} has handled an event")
-        result: R = await self._writer.write(self._work(rule, args, kwargs, delivery))
+        result: R = await self._engine.write(self._work(rule, args, kwargs, delivery))
         return result
 
     async def write_once(
@@ -84,7 +69,7 @@ class DatabaseHandle:
 
         Raises IdempotencyKeyReused if something else was asked under the key before.
         """
-        result: R = await self._writer.write(self._work(rule, args, kwargs, once=key))
+        result: R = await self._engine.write(self._work(rule, args, kwargs, once=key))
         return result
 
     async def answered(self, key: IdempotencyKey[R] | None) -> R | None:
@@ -93,7 +78,7 @@ class DatabaseHandle:
         if key is None:
             return None
         try:
-            known: R = await self._writer.write(self._work(_not_answered, (), {}, once=key))
+            known: R = await self._engine.write(self._work(_not_answered, (), {}, once=key))
         except _NotAnswered:
             return None
         return known
@@ -129,55 +114,40 @@ def _not_answered(_tx: Unit) -> NoReturn:
 
 
 class Database:
-    """One migrated SQLite file, its readers and its writer. Lives on one loop. `access` says which tables are whose."""
+    """A migrated database and the engine that runs units on it. Lives on one loop. `access` says which tables are whose."""
 
-    def __init__(self, file: Path, access: CurrentAccess, clock: Clock, hooks: Hooks) -> None:
+    def __init__(self, engine: Engine, access: CurrentAccess, hooks: Hooks) -> None:
+        self.engine = engine
         self.access = access
         self.hooks = hooks
         self._loop = asyncio.get_running_loop()
-        engine = make_engine(file)
-        self._readers = Readers(lambda: Connection(engine, query_only=True), access, self.hooks, clock.now, self._loop)
-        self._writer = Writer(lambda: Connection(engine), access, self.hooks, clock.now, self._loop)
 
     @classmethod
-    async def open(cls, file: Path, *, clock: Clock, hooks: Hooks | None = None) -> "Database":
-        """Open a file that `migrate` has brought up to date. `hooks` are what the bus puts in; without them nobody hears."""
-        known = await asyncio.to_thread(_known_tables, file)
-        return cls(file, CurrentAccess(AccessPolicy(known)), clock, hooks or Hooks())
+    async def open(cls, place: Place, *, clock: Clock, hooks: Hooks | None = None) -> "Database":
+        """Open what `migrate` has brought up to date. `hooks` are what the bus puts in; without them nobody hears."""
+        hooks = hooks or Hooks()
+        engine, access = await open_engine(place, clock, hooks)
+        return cls(engine, access, hooks)
 
     def handle(self, principal: Principal) -> DatabaseHandle:
         """The one way to the database. Whoever gives it out decides who its holder is."""
-        return DatabaseHandle(principal, self._readers, self._writer, self._loop)
+        return DatabaseHandle(principal, self.engine, self._loop)
 
     async def refresh_access(self) -> None:
         """Put the present `table_metadata` in force, after tables have come, gone, or changed hands."""
         self.access.replace(await self.handle(SYSTEM).read(table_records.known_tables))
+        await self.engine.access_changed()
+
+    async def bound_journal(self) -> None:
+        """Give back what the database wrote ahead and needs no more, if it is much."""
+        await self.engine.bound_journal()
 
     def statistics(self) -> DatabaseStatistics:
-        return DatabaseStatistics(
-            groups=self._writer.groups,
-            units=self._writer.units,
-            refused=self.hooks.refused,
-            read_connections=self._readers.pool.size,
-        )
+        return self.engine.statistics()
 
     def health(self) -> Health:
-        """Degraded while nothing can be written, such as on a full disk."""
-        trouble = self._writer.trouble
-        return Health() if trouble is None else Health("degraded", trouble)
+        return self.engine.health()
 
     async def close(self) -> None:
-        """Refuse new work, finish what waits, and close. The writer is last: it leaves the file without a log beside it."""
-        await self._readers.close()
-        await self._writer.close()
-
-
-def _known_tables(file: Path) -> tuple[TableDescription, ...]:
-    engine = make_engine(file)
-    try:
-        with engine.connect() as connection:
-            return table_records.known_tables(connection)
-    except sa.exc.DBAPIError as error:
-        raise StartError(
-            f"{file} is not a database of ViveSphere ({error.orig}); name another one in VIVESPHERE_DATABASE_URL."
-        ) from error
+        """Refuse new work, finish what waits, and close."""
+        await self.engine.close()

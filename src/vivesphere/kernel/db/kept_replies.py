@@ -5,24 +5,20 @@ there is either the whole act with its reply or nothing. Retention deletes what 
 """
 
 import hashlib
-import sqlite3
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from vivesphere.kernel.cause import Cause
+from vivesphere.kernel.db.connection import Connection
 from vivesphere.kernel.db.errors import IdempotencyKeyReused
-from vivesphere.kernel.db.types import to_microseconds
 from vivesphere.kernel.principals import Principal
 
 R = TypeVar("R")
 
 LONGEST_KEY = 255
 LONGEST_ASKER = 200
-
-_FIND = "SELECT fingerprint, reply FROM kept_replies WHERE asker = ? AND key = ?"
-_KEEP = "INSERT INTO kept_replies (asker, key, fingerprint, reply, created_at) VALUES (?, ?, ?, ?, ?)"
 
 
 class IdempotencyKey(msgspec.Struct, Generic[R], frozen=True):
@@ -52,10 +48,10 @@ class Once:
         self._fingerprint = hashlib.sha256(key.asked).hexdigest()
         self._reply: Any = key.reply
 
-    def kept(self, raw: sqlite3.Connection) -> tuple[Any] | None:
+    def kept(self, connection: Connection) -> tuple[Any] | None:
         """The reply, if there is one. Raises IdempotencyKeyReused, or msgspec.ValidationError if an earlier release kept it
         in another form."""
-        found = raw.execute(_FIND, (self._asker, self._key)).fetchone()
+        found = connection.kept_reply(self._asker, self._key)
         if found is None:
             return None
         fingerprint, reply = found
@@ -63,8 +59,8 @@ class Once:
             raise IdempotencyKeyReused(f"the idempotency key {self._key} stands for something else that was asked before")
         return (msgspec.json.decode(reply, type=self._reply),)
 
-    def keep(self, raw: sqlite3.Connection, reply: Any, now: datetime) -> None:
+    def keep(self, connection: Connection, reply: Any, now: datetime) -> None:
         """Raises TypeError or ValueError if the reply could not be read again."""
         text = msgspec.json.encode(reply)
         msgspec.json.decode(text, type=self._reply)
-        raw.execute(_KEEP, (self._asker, self._key, self._fingerprint, text.decode(), to_microseconds(now)))
+        connection.keep_reply(self._asker, self._key, self._fingerprint, text.decode(), now)

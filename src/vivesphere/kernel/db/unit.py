@@ -1,6 +1,5 @@
 """The unit of work, `tx`: one transaction of one principal, with the cause it acts under."""
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -10,14 +9,12 @@ import sqlalchemy as sa
 from vivesphere.kernel.bus.errors import HopLimitExceeded, PayloadInvalid
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import HOP_LIMIT, Cause
-from vivesphere.kernel.db.connection import Connection, UnaskedColumns
+from vivesphere.kernel.db.connection import Connection
 from vivesphere.kernel.db.errors import (
     AccessDenied,
     ConstraintViolated,
     DatabaseError,
-    DatabaseUnavailable,
     ReadOnly,
-    StatementFailed,
     TransactionLost,
     UnitClosed,
 )
@@ -29,13 +26,6 @@ from vivesphere.kernel.principals import SYSTEM, Principal
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Staged = tuple[Envelope[Any], LogRow | None]
 """An event that waits for the commit, and its row if it is durable."""
-
-_OUT_OF_ORDER = frozenset(
-    {
-        *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
-        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_READONLY),
-    }
-)
 
 
 class EventCheck(Protocol):
@@ -98,7 +88,7 @@ class Unit:
         if self.cause.hop >= HOP_LIMIT:
             self.looped = event.topic
             raise HopLimitExceeded(f"{event.topic}: the chain of causes has {self.cause.hop} hops and goes no further")
-        self._check(connection.authorizer.principal, event)
+        self._check(connection.principal, event)
         envelope = Envelope(id=new_id(), topic=event.topic, timestamp=self._now().timestamp(), cause=self.cause, payload=event)
         self.staged.append((envelope, row_of(envelope) if event.durable else None))
         return envelope.id
@@ -108,7 +98,7 @@ class Unit:
         connection = self._open()
         try:
             connection.append(rows)
-        except sqlite3.Error as error:
+        except connection.driver_error as error:
             raise self._meaning(connection, error) from error
 
     def empty_pages(self) -> int:
@@ -118,11 +108,13 @@ class Unit:
     def give_back(self, pages: int) -> None:
         """Hand so many empty pages back to the disk, one at least. For `system`."""
         connection = self._open()
-        if connection.authorizer.principal != SYSTEM:
-            raise self._denied(connection.authorizer.principal, "vacuum", "")
+        if connection.principal != SYSTEM:
+            denied = AccessDenied(connection.principal, "vacuum", "")
+            self._report(denied)
+            raise denied
         try:
             connection.give_back(pages)
-        except sqlite3.Error as error:
+        except connection.driver_error as error:
             raise self._meaning(connection, error) from error
 
     def now(self) -> datetime:
@@ -154,24 +146,10 @@ class Unit:
 
     def _meaning(self, connection: Connection, error: BaseException | None) -> DatabaseError:
         self.lost = not connection.in_transaction
-        # The primary result code, https://www.sqlite.org/rescode.html. What Python itself refuses has none.
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code == sqlite3.SQLITE_AUTH:
-            refusal = error.refusal if isinstance(error, UnaskedColumns) else connection.authorizer.refusal
-            return self._denied(connection.authorizer.principal, *refusal)
-        if code == sqlite3.SQLITE_READONLY and not self.writable:
-            return ReadOnly("a read writes nothing: use db.write")
-        return meaning(error, code)
+        explained = connection.explain(error, writable=self.writable)
+        if isinstance(explained, AccessDenied):
+            self._report(explained)
+        return explained
 
-    def _denied(self, principal: Principal, action: str, table: str) -> AccessDenied:
-        self.reports.append(TableAccessDenied(principal=principal, action=action, table=table))
-        return AccessDenied(principal, action, table)
-
-
-def meaning(error: BaseException | None, code: int) -> DatabaseError:
-    """One of our errors for an SQLite error of that primary result code."""
-    if code in _OUT_OF_ORDER:
-        return DatabaseUnavailable(f"the database cannot do this now: {error}")
-    if code == sqlite3.SQLITE_CONSTRAINT:
-        return ConstraintViolated(str(error))
-    return StatementFailed(str(error))
+    def _report(self, denied: AccessDenied) -> None:
+        self.reports.append(TableAccessDenied(principal=denied.principal, action=denied.action, table=denied.table))

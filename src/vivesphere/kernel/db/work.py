@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from vivesphere.kernel.bus.in_flight import Acknowledgement
 from vivesphere.kernel.bus.messages import Envelope, Event
-from vivesphere.kernel.cause import Cause
+from vivesphere.kernel.cause import Cause, Mode
 from vivesphere.kernel.db.connection import Connection
 from vivesphere.kernel.db.errors import TransactionLost
 from vivesphere.kernel.db.kept_replies import Once
 from vivesphere.kernel.db.unit import EventCheck, Staged, Unit
 from vivesphere.kernel.events import TableAccessDenied
-from vivesphere.kernel.principals import Principal
+from vivesphere.kernel.principals import SYSTEM, Principal
 
 Rule = Callable[Concatenate[Unit, ...], Any]
 
@@ -163,3 +163,8 @@ class Work:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)
+
+
+def is_shadow(work: Work) -> bool:
+    """Whether the unit only pretends. What `system` writes is the kernel's own record of what was pretended, and stays."""
+    return work.cause.mode is Mode.SHADOW and work.principal != SYSTEM

@@ -12,9 +12,10 @@ from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 from vivesphere.kernel.db.access import CurrentAccess
-from vivesphere.kernel.db.connection import Connect, Connection, is_guest
+from vivesphere.kernel.db.connection import is_guest
 from vivesphere.kernel.db.errors import DatabaseUnavailable
-from vivesphere.kernel.db.unit import meaning
+from vivesphere.kernel.db.sqlite.connection import Connect, Connection
+from vivesphere.kernel.db.sqlite.errors import meaning
 from vivesphere.kernel.db.work import Hooks, Work
 from vivesphere.kernel.principals import Principal
 
@@ -192,7 +193,7 @@ class Readers:
             work.perform(connection, self._hooks, self._now, writable=False)
             connection.rollback()
         except sqlite3.Error as error:
-            work.fail(meaning(error, error.sqlite_errorcode & 0xFF))
+            work.fail(meaning(error))
         finally:
             self.pool.take_back(work.principal, connection)
 

@@ -18,14 +18,13 @@ import msgspec
 import structlog
 
 from vivesphere.kernel.bus.messages import Envelope
-from vivesphere.kernel.cause import Mode
 from vivesphere.kernel.db.access import CurrentAccess
-from vivesphere.kernel.db.connection import Connect, Connection, is_guest
+from vivesphere.kernel.db.connection import is_guest
 from vivesphere.kernel.db.errors import DatabaseError, DatabaseUnavailable
 from vivesphere.kernel.db.kept_replies import Once
-from vivesphere.kernel.db.settling import settle
-from vivesphere.kernel.db.unit import meaning
-from vivesphere.kernel.db.work import Hooks, Work
+from vivesphere.kernel.db.sqlite.connection import Connect, Connection
+from vivesphere.kernel.db.sqlite.errors import meaning
+from vivesphere.kernel.db.work import Hooks, Work, is_shadow
 from vivesphere.kernel.principals import SYSTEM, Principal
 
 GROUP = 256
@@ -162,7 +161,7 @@ class Writer:
                 return
             envelopes = ()
         except sqlite3.Error as error:
-            self._give_up(group, meaning(error, error.sqlite_errorcode & 0xFF))
+            self._give_up(group, meaning(error))
             return
         self.groups += 1
         self.units += len(group)
@@ -211,7 +210,7 @@ class Writer:
         """Give the unit the reply that is kept for it, if there is one; its rule does not run then."""
         connection.serve(SYSTEM, self._access.policy)
         try:
-            kept = once.kept(connection.raw)
+            kept = once.kept(connection)
         except sqlite3.Error:
             raise
         except Exception as error:  # noqa: BLE001 - reused, or not to be read: its asker's trouble, not that of all in this commit
@@ -226,7 +225,7 @@ class Writer:
         """In the unit's own savepoint: its reply stays if its writes do."""
         connection.serve(SYSTEM, self._access.policy)
         try:
-            once.keep(connection.raw, work.result, self._now())
+            once.keep(connection, work.result, self._now())
         except (TypeError, ValueError, RecursionError) as error:
             work.fail(error)
 
@@ -237,8 +236,7 @@ class Writer:
         if not rows:
             return [envelope for envelope, _ in staged]
         connection.serve(SYSTEM, self._access.policy)
-        last = connection.append(rows)
-        seqs = iter(range(last - len(rows) + 1, last + 1))
+        seqs = iter(connection.append(rows))
         return [envelope if row is None else msgspec.structs.replace(envelope, seq=next(seqs)) for envelope, row in staged]
 
     def _acknowledge(self, connection: Connection, group: Sequence[Work]) -> None:
@@ -246,7 +244,7 @@ class Writer:
         settlements = [work.settlement for work in group if work.settlement is not None and work.error is None]
         if settlements:
             connection.serve(SYSTEM, self._access.policy)
-            settle(connection.raw, settlements)
+            connection.settle(settlements)
 
     def _end(self, connection: Connection, group: Sequence[Work]) -> None:
         try:
@@ -254,7 +252,7 @@ class Writer:
         except sqlite3.IntegrityError as error:
             # A deferred constraint of one unit. Nothing was committed, so the others get their chance without it.
             for work in group:
-                work.fail(meaning(error, error.sqlite_errorcode & 0xFF))
+                work.fail(meaning(error))
             raise _Lost from error
 
     def _connection_for(self, principal: Principal) -> Connection:
@@ -280,8 +278,3 @@ class Writer:
             for work in group:
                 self._places[work.principal].release()
                 work.settle(self._hooks)
-
-
-def is_shadow(work: Work) -> bool:
-    """Whether the unit only pretends. What `system` writes is the kernel's own record of what was pretended, and stays."""
-    return work.cause.mode is Mode.SHADOW and work.principal != SYSTEM

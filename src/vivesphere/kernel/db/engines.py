@@ -1,0 +1,19 @@
+"""Which engine a place needs: the one room that names both databases."""
+
+import asyncio
+
+from vivesphere.kernel.clock import Clock
+from vivesphere.kernel.db.access import AccessPolicy, CurrentAccess
+from vivesphere.kernel.db.engine import Engine
+from vivesphere.kernel.db.location import Place, SqlitePlace
+from vivesphere.kernel.db.sqlite import engine as sqlite
+from vivesphere.kernel.db.work import Hooks
+from vivesphere.kernel.errors import StartError
+
+
+async def open_engine(place: Place, clock: Clock, hooks: Hooks) -> tuple[Engine, CurrentAccess]:
+    """The engine of a database that `migrate` has brought up to date, and the policy it enforces. Raises StartError."""
+    if not isinstance(place, SqlitePlace):
+        raise StartError("PostgreSQL is not supported yet.")
+    access = CurrentAccess(AccessPolicy(await asyncio.to_thread(sqlite.known_tables, place.file)))
+    return sqlite.SqliteEngine(place.file, access, clock, hooks), access

@@ -55,7 +55,8 @@ class BreakerOpened(Event, durable=True):
 
 class TableAccessDenied(Event, durable=True):
     """A principal asked the database for what is not its own. `action` is `read`, `write` or the statement's kind. At most once
-    a second for a principal and a table; `refused` counts what was refused since the last time."""
+    a second for a principal and a table; `refused` counts what was refused since the last time. `sql` is the fingerprint of the statement, the
+    same for statements that differ in their literals only; empty where there was none."""
 
     topic = "database.access_denied"
     permission = "audit.entry.read"
@@ -63,3 +64,4 @@ class TableAccessDenied(Event, durable=True):
     action: str
     table: str
     refused: int = 1
+    sql: str = ""

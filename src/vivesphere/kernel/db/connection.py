@@ -29,8 +29,11 @@ BUSY_SECONDS = 5.0
 WAL_PATIENCE_MS = 20
 """How long the writer may be held up for readers that still look at an old state of the file."""
 
+GUESTS = frozenset({"plugin", "user", "apikey"})
+"""Kinds of principals who write statements themselves: plugins, and people with their keys."""
+
 GUEST_SECONDS = 2.0
-"""How long one unit of a plugin may compute in the database."""
+"""How long one unit of a guest may compute in the database."""
 
 # A single step may copy or search a whole value, so the values are small and the clock is looked at often: with 16 MiB and
 # 10,000 steps a plugin took 32 s and 3 GB before it was stopped. What still cannot be stopped, `instr` of two values of the
@@ -228,8 +231,8 @@ def takes_columns_unasked(sql: str) -> bool:
 
 
 def is_guest(principal: Principal) -> bool:
-    """Whether the principal's code is not ours: its statements run under limits, and never in a group with others."""
-    return principals.kind(principal) == "plugin"
+    """Whether the principal's statements are not ours: they run under limits, and never in a group with others."""
+    return principals.kind(principal) in GUESTS
 
 
 Connect = Callable[[], Connection]

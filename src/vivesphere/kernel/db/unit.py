@@ -22,6 +22,7 @@ from vivesphere.kernel.db.errors import (
     UnitClosed,
 )
 from vivesphere.kernel.db.event_rows import LogRow, row_of
+from vivesphere.kernel.db.fingerprint import fingerprint
 from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.principals import SYSTEM, Principal
@@ -149,22 +150,23 @@ class Unit:
         return self._connection
 
     def _explained(self, connection: Connection, error: sa.exc.DBAPIError) -> Exception:
-        explained = self._meaning(connection, error.orig)
+        explained = self._meaning(connection, error.orig, error.statement)
         return error if isinstance(explained, ConstraintViolated) else explained
 
-    def _meaning(self, connection: Connection, error: BaseException | None) -> DatabaseError:
+    def _meaning(self, connection: Connection, error: BaseException | None, sql: str | None = None) -> DatabaseError:
         self.lost = not connection.in_transaction
         # The primary result code, https://www.sqlite.org/rescode.html. What Python itself refuses has none.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code == sqlite3.SQLITE_AUTH:
             refusal = error.refusal if isinstance(error, UnaskedColumns) else connection.authorizer.refusal
-            return self._denied(connection.authorizer.principal, *refusal)
+            return self._denied(connection.authorizer.principal, *refusal, sql)
         if code == sqlite3.SQLITE_READONLY and not self.writable:
             return ReadOnly("a read writes nothing: use db.write")
         return meaning(error, code)
 
-    def _denied(self, principal: Principal, action: str, table: str) -> AccessDenied:
-        self.reports.append(TableAccessDenied(principal=principal, action=action, table=table))
+    def _denied(self, principal: Principal, action: str, table: str, sql: str | None = None) -> AccessDenied:
+        known_by = fingerprint(sql) if sql else ""
+        self.reports.append(TableAccessDenied(principal=principal, action=action, table=table, sql=known_by))
         return AccessDenied(principal, action, table)
 
 

@@ -217,6 +217,7 @@ class Application:
             effects=handles.effects,
             db=self.database.handle(principal),
             access=self.database.access,
+            refresh_access=self.database.refresh_access,
             history=EventHistory(self.database.handle(SYSTEM)),
             redelivery=self.redelivery,
             bus_overview=self._bus_overview,

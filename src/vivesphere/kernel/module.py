@@ -48,6 +48,7 @@ class ModuleContext:
     bus_overview: "Callable[[], BusOverview]"
     db: "DatabaseHandle"
     access: "TableCatalog"
+    refresh_access: "Callable[[], Awaitable[None]]"
     effects: "EffectsHandle"
     vault: "Vault"
     settings: "Settings"

@@ -6,8 +6,8 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +207,15 @@ class Connection:
         """Shorten the file by so many of its empty pages, in the transaction that is open. SQLite reads 0 as all of them."""
         # Each step gives back one page, so all of them have to be fetched.
         self._speak(f"PRAGMA incremental_vacuum({max(1, pages)})").fetchall()
+
+    @contextmanager
+    def as_host(self) -> Iterator[None]:
+        """Speak without an authorizer. After it SQLite asks about every statement anew, also about those in sqlite3's cache."""
+        self.raw.set_authorizer(None)
+        try:
+            yield
+        finally:
+            self.raw.set_authorizer(self.authorizer)
 
     def close(self) -> None:
         self.raw.set_progress_handler(None, 0)

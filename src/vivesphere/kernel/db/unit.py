@@ -1,12 +1,14 @@
 """The unit of work, `tx`: one transaction of one principal, with the cause it acts under."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from vivesphere.kernel import principals
 from vivesphere.kernel.bus.errors import HopLimitExceeded, PayloadInvalid
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import HOP_LIMIT, Cause
@@ -30,6 +32,9 @@ from vivesphere.kernel.principals import SYSTEM, Principal
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Staged = tuple[Envelope[Any], LogRow | None]
 """An event that waits for the commit, and its row if it is durable."""
+
+HOSTS = frozenset({SYSTEM, principals.module("data"), principals.module("plugins")})
+"""Who may define tables in a unit of work: for people, and for plugins."""
 
 _OUT_OF_ORDER = frozenset(
     {
@@ -125,6 +130,20 @@ class Unit:
             connection.give_back(pages)
         except sqlite3.Error as error:
             raise self._meaning(connection, error) from error
+
+    @contextmanager
+    def as_host(self) -> Iterator[None]:
+        """Define tables with the host's rights, in this very transaction; `ddl.py` is the one caller. Not for a guest's SQL.
+
+        Raises AccessDenied for a principal that defines no tables, ReadOnly in a read.
+        """
+        connection = self._open()
+        if not self.writable:
+            raise ReadOnly("a read defines no tables: use db.write")
+        if connection.authorizer.principal not in HOSTS:
+            raise self._denied(connection.authorizer.principal, "define tables", "")
+        with connection.as_host():
+            yield
 
     def now(self) -> datetime:
         """The time, by the server's clock."""

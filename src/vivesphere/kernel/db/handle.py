@@ -12,9 +12,9 @@ from vivesphere.kernel.bus.errors import NotPermitted
 from vivesphere.kernel.bus.in_flight import Acknowledgement
 from vivesphere.kernel.cause import cause_for
 from vivesphere.kernel.clock import Clock
-from vivesphere.kernel.db import table_records
-from vivesphere.kernel.db.access import AccessPolicy, CurrentAccess, TableDescription
+from vivesphere.kernel.db.access import AccessPolicy, CurrentAccess, Granted, TableDescription
 from vivesphere.kernel.db.connection import Connection, make_engine
+from vivesphere.kernel.db.grants import known_access
 from vivesphere.kernel.db.kept_replies import IdempotencyKey, Once
 from vivesphere.kernel.db.readers import Readers
 from vivesphere.kernel.db.unit import Unit
@@ -135,6 +135,7 @@ class Database:
         self.access = access
         self.hooks = hooks
         self._loop = asyncio.get_running_loop()
+        self._refreshing = asyncio.Lock()
         engine = make_engine(file)
         self._readers = Readers(lambda: Connection(engine, query_only=True), access, self.hooks, clock.now, self._loop)
         self._writer = Writer(lambda: Connection(engine), access, self.hooks, clock.now, self._loop)
@@ -142,16 +143,19 @@ class Database:
     @classmethod
     async def open(cls, file: Path, *, clock: Clock, hooks: Hooks | None = None) -> "Database":
         """Open a file that `migrate` has brought up to date. `hooks` are what the bus puts in; without them nobody hears."""
-        known = await asyncio.to_thread(_known_tables, file)
-        return cls(file, CurrentAccess(AccessPolicy(known)), clock, hooks or Hooks())
+        known, granted = await asyncio.to_thread(_known_access, file)
+        return cls(file, CurrentAccess(AccessPolicy(known, granted=granted)), clock, hooks or Hooks())
 
     def handle(self, principal: Principal) -> DatabaseHandle:
         """The one way to the database. Whoever gives it out decides who its holder is."""
         return DatabaseHandle(principal, self._readers, self._writer, self._loop)
 
     async def refresh_access(self) -> None:
-        """Put the present `table_metadata` in force, after tables have come, gone, or changed hands."""
-        self.access.replace(await self.handle(SYSTEM).read(table_records.known_tables))
+        """Put the present tables and grants in force, after one of them has come, gone, or changed hands. Connections that are
+        open follow when they are next lent."""
+        # One after another: what was read later must not be replaced by what was read before.
+        async with self._refreshing:
+            self.access.replace(*await self.handle(SYSTEM).read(known_access))
 
     def statistics(self) -> DatabaseStatistics:
         return DatabaseStatistics(
@@ -172,11 +176,11 @@ class Database:
         await self._writer.close()
 
 
-def _known_tables(file: Path) -> tuple[TableDescription, ...]:
+def _known_access(file: Path) -> tuple[tuple[TableDescription, ...], frozenset[Granted]]:
     engine = make_engine(file)
     try:
         with engine.connect() as connection:
-            return table_records.known_tables(connection)
+            return known_access(connection)
     except sa.exc.DBAPIError as error:
         raise StartError(
             f"{file} is not a database of ViveSphere ({error.orig}); name another one in VIVESPHERE_DATABASE_URL."

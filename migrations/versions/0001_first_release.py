@@ -33,6 +33,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("project", "name", name=op.f("uq_bots_project_name")),
     )
     op.create_table(
+        "custom_tables",
+        sa.Column("name", sa.String(length=58), nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project", sa.String(length=100), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("definition", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_custom_tables")),
+        sa.UniqueConstraint("id", name=op.f("uq_custom_tables_id")),
+    )
+    with op.batch_alter_table("custom_tables", schema=None) as batch_op:
+        batch_op.create_index("ix_custom_tables_project_name", ["project", "name"], unique=False)
+
+    op.create_table(
         "deliveries",
         sa.Column("listener", sa.String(length=200), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
@@ -171,12 +188,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signing_keys")),
     )
     op.create_table(
+        "table_grants",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("grantee", sa.String(length=100), nullable=False),
+        sa.Column("table_name", sa.String(length=63), nullable=False),
+        sa.Column("action", sa.String(length=5), nullable=False),
+        sa.Column("status", sa.String(length=9), nullable=False),
+        sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.Column("decided_by", sa.String(length=200), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("action IN ('read', 'write')", name=op.f("ck_table_grants_action")),
+        sa.CheckConstraint("status IN ('requested', 'approved', 'revoked')", name=op.f("ck_table_grants_status")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_table_grants")),
+        sa.UniqueConstraint("grantee", "table_name", "action", name=op.f("uq_table_grants_grantee_table_name_action")),
+    )
+    with op.batch_alter_table("table_grants", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_table_grants_table_name"), ["table_name"], unique=False)
+
+    op.create_table(
         "table_metadata",
         sa.Column("table_name", sa.String(length=63), nullable=False),
         sa.Column("access_level", sa.String(length=9), nullable=False),
         sa.Column("owner_id", sa.String(length=100), nullable=False),
         sa.Column("schema_definition", sa.Text(), nullable=False),
         sa.Column("is_system", sa.Boolean(), nullable=False),
+        sa.Column("project", sa.String(length=100), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("access_level IN ('locked', 'protected', 'user')", name=op.f("ck_table_metadata_access_level")),
         sa.PrimaryKeyConstraint("table_name", name=op.f("pk_table_metadata")),

@@ -35,6 +35,7 @@ from vivesphere.kernel.clock import Clock, SystemClock
 from vivesphere.kernel.data_directory import DataDirectory
 from vivesphere.kernel.db import installation, migrate
 from vivesphere.kernel.db.access_reports import AccessReports
+from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.handle import Database, DatabaseHandle
 from vivesphere.kernel.db.location import place_of
 from vivesphere.kernel.db.work import Hooks
@@ -166,6 +167,7 @@ class Application:
         )
         self.database = await Database.open(self._place, clock=self.clock, hooks=hooks)
         self._releases.append(self.database.close)
+        self.permissions.watch(self.database.access.permit)
         self.bus.read_with(DatabaseDeliveryLog(self.database.handle(SYSTEM), self.clock))
         self.services.register("database", self.database.health)
         self.services.register("bus", self.bus.health)
@@ -217,6 +219,8 @@ class Application:
             effects=handles.effects,
             db=self.database.handle(principal),
             access=self.database.access,
+            refresh_access=self.database.refresh_access,
+            grants=TableGrants(self.database.handle(SYSTEM), self.database.refresh_access),
             history=EventHistory(self.database.handle(SYSTEM)),
             redelivery=self.redelivery,
             bus_overview=self._bus_overview,

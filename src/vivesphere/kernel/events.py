@@ -55,7 +55,8 @@ class BreakerOpened(Event, durable=True):
 
 class TableAccessDenied(Event, durable=True):
     """A principal asked the database for what is not its own. `action` is `read`, `write` or the statement's kind. At most once
-    a second for a principal and a table; `refused` counts what was refused since the last time."""
+    a second for a principal and a table; `refused` counts what was refused since the last time. `sql` is the fingerprint of the
+    statement, the same for statements that differ in their literals only; empty where there was none."""
 
     topic = "database.access_denied"
     permission = "audit.entry.read"
@@ -63,3 +64,34 @@ class TableAccessDenied(Event, durable=True):
     action: str
     table: str
     refused: int = 1
+    sql: str = ""
+
+
+class TableGrantRequested(Event, durable=True):
+    """A plugin's manifest asks for a table that people made; a person decides."""
+
+    topic = "database.grant.requested"
+    permission = "data.access.read"
+    grantee: str
+    table: str
+    action: str
+
+
+class TableGrantApproved(Event, durable=True):
+    """The grantee may do it from now on. Who approved it is the actor of the cause."""
+
+    topic = "database.grant.approved"
+    permission = "data.access.read"
+    grantee: str
+    table: str
+    action: str
+
+
+class TableGrantRevoked(Event, durable=True):
+    """The grantee may not do it, or may not any more. Who decided so is the actor of the cause."""
+
+    topic = "database.grant.revoked"
+    permission = "data.access.read"
+    grantee: str
+    table: str
+    action: str

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vivesphere.kernel.bus.redelivery import Redelivery
     from vivesphere.kernel.clock import Clock
     from vivesphere.kernel.db.access import TableCatalog
+    from vivesphere.kernel.db.granting import TableGrants
     from vivesphere.kernel.db.handle import DatabaseHandle
     from vivesphere.kernel.effects import EffectsHandle
     from vivesphere.kernel.http.authentication import Authenticator
@@ -48,6 +49,8 @@ class ModuleContext:
     bus_overview: "Callable[[], BusOverview]"
     db: "DatabaseHandle"
     access: "TableCatalog"
+    refresh_access: "Callable[[], Awaitable[None]]"
+    grants: "TableGrants"
     effects: "EffectsHandle"
     vault: "Vault"
     settings: "Settings"

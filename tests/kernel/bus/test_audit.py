@@ -23,6 +23,7 @@ from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db.event_log import HistoryQuery, RecordedEvent, history
 from vivesphere.kernel.db.event_rows import LogRow
 from vivesphere.kernel.db.handle import Database, Unit
+from vivesphere.kernel.db.sqlite.connection import Connection
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.principals import SYSTEM
 
@@ -202,7 +203,7 @@ async def test_a_flush_gives_up(log: Log, clock: FakeClock) -> None:
 
 def allow_pages(tx: Unit, pages: int) -> None:
     """As a disk that is full: SQLite takes no more than what the file has, or that many pages."""
-    assert tx._connection is not None
+    assert isinstance(tx._connection, Connection)
     tx._connection._speak(f"PRAGMA max_page_count={pages}")
 
 

@@ -23,7 +23,7 @@ TABLES = (
     table("ext_quotes__moved", "protected", DICE),
     table("ext_dice__loose", "locked", DICE),
     table("odd", "protected", BOTS),
-    table("data_leads", "user", principals.module("data")),
+    table("data_leads", "user", principals.user("ada")),
 )
 
 

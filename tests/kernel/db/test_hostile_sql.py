@@ -22,6 +22,7 @@ from tests.kernel.db.world import (
 
 from vivesphere.kernel.cause import Cause, acting_under
 from vivesphere.kernel.db.errors import AccessDenied, DatabaseError, StatementFailed
+from vivesphere.kernel.db.fingerprint import fingerprint
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.db.sqlite.connection import takes_columns_unasked
 from vivesphere.kernel.events import TableAccessDenied
@@ -180,7 +181,8 @@ async def test_a_refusal_is_an_error_an_event_and_a_count(furnished: World) -> N
     with acting_under(cause), pytest.raises(AccessDenied, match=r"module:notes may not read letters") as caught:
         await furnished.notes.read(bodies, letters)
     assert (caught.value.principal, caught.value.action, caught.value.table) == (NOTES, "read", "letters")
-    assert furnished.reported == [(TableAccessDenied(principal=NOTES, action="read", table="letters"), cause)]
+    known_by = fingerprint("SELECT letters.body FROM letters ORDER BY letters.id")
+    assert furnished.reported == [(TableAccessDenied(principal=NOTES, action="read", table="letters", sql=known_by), cause)]
     assert furnished.database.statistics().refused == 1
     with pytest.raises(AccessDenied) as pragma:
         await furnished.notes.write(run_sql, "PRAGMA user_version")

@@ -121,7 +121,9 @@ def test_owners_follow_the_code_and_strangers_tables_are_left_alone(file: Path) 
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("UPDATE table_metadata SET owner_id = 'module:thief' WHERE table_name = 'installation'")
         for name, level, core in (("ext_quotes__items", "protected", 0), ("gone", "locked", 1)):
-            connection.execute("INSERT INTO table_metadata VALUES (?, ?, 'plugin:quotes', '[]', ?, 0)", (name, level, core))
+            connection.execute(
+                "INSERT INTO table_metadata VALUES (?, ?, 'plugin:quotes', '[]', ?, NULL, 0)", (name, level, core)
+            )
     bring_up_to_date(SqlitePlace(file), owners=OWNERS)
     owners = dict(rows(file, "SELECT table_name, owner_id FROM table_metadata"))
     assert owners == dict(OWNERS) | {"ext_quotes__items": "plugin:quotes"}

@@ -40,6 +40,7 @@ from vivesphere.kernel.db.errors import (
 )
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.db.sqlite import writer
+from vivesphere.kernel.db.sqlite.connection import Connection
 
 
 class Refused(Exception):
@@ -67,7 +68,7 @@ def put_and_end_all_unseen(tx: Unit, body: str) -> None:
 
 def put_and_be_interrupted(tx: Unit, body: str) -> None:
     connection = tx._connection
-    assert connection is not None
+    assert isinstance(connection, Connection)
     connection.raw.set_progress_handler(lambda: 1, 1)
     try:
         put(tx, notes, body)

@@ -48,6 +48,7 @@ async def test_every_table_is_listed_with_its_owner_and_columns(http: HttpForTes
                 "owner": "module:bots",
                 "is_system": True,
                 "columns": [{"name": "id", "type": "id"}],
+                "project": None,
             }
             for name in ("accounts", "bots", "outbox")
         ],

@@ -16,6 +16,9 @@ from vivesphere.kernel.db.errors import DatabaseError
 from vivesphere.kernel.db.event_rows import LogRow
 from vivesphere.kernel.principals import Principal
 
+GUESTS = frozenset({"plugin", "user", "apikey"})
+"""Kinds of principals who write statements themselves: plugins, and people with their keys."""
+
 
 class Connection(Protocol):
     """Lent to one unit at a time. What it refuses it refuses in the name of `principal`."""
@@ -42,7 +45,7 @@ class Connection(Protocol):
         """One of our errors for one of the driver's, which the last statement met."""
         ...
 
-    def host_speaks(self) -> AbstractContextManager[None]:
+    def as_host(self) -> AbstractContextManager[None]:
         """Within it statements run with the host's own rights, in the same transaction."""
         ...
 
@@ -68,5 +71,5 @@ class Connection(Protocol):
 
 
 def is_guest(principal: Principal) -> bool:
-    """Whether the principal's code is not ours: its statements run under limits, and never in a group with others."""
-    return principals.kind(principal) == "plugin"
+    """Whether the principal's statements are not ours: they run under limits, and never in a group with others."""
+    return principals.kind(principal) in GUESTS

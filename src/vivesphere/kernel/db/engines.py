@@ -15,5 +15,6 @@ async def open_engine(place: Place, clock: Clock, hooks: Hooks) -> tuple[Engine,
     """The engine of a database that `migrate` has brought up to date, and the policy it enforces. Raises StartError."""
     if not isinstance(place, SqlitePlace):
         raise StartError("PostgreSQL is not supported yet.")
-    access = CurrentAccess(AccessPolicy(await asyncio.to_thread(sqlite.known_tables, place.file)))
+    known, granted = await asyncio.to_thread(sqlite.stored_access, place.file)
+    access = CurrentAccess(AccessPolicy(known, granted=granted))
     return sqlite.SqliteEngine(place.file, access, clock, hooks), access

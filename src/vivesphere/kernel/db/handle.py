@@ -8,10 +8,10 @@ from vivesphere.kernel.bus.errors import NotPermitted
 from vivesphere.kernel.bus.in_flight import Acknowledgement
 from vivesphere.kernel.cause import cause_for
 from vivesphere.kernel.clock import Clock
-from vivesphere.kernel.db import table_records
 from vivesphere.kernel.db.access import CurrentAccess
 from vivesphere.kernel.db.engine import DatabaseStatistics, Engine
 from vivesphere.kernel.db.engines import open_engine
+from vivesphere.kernel.db.grants import known_access
 from vivesphere.kernel.db.kept_replies import IdempotencyKey, Once
 from vivesphere.kernel.db.location import Place
 from vivesphere.kernel.db.unit import Unit
@@ -121,6 +121,7 @@ class Database:
         self.access = access
         self.hooks = hooks
         self._loop = asyncio.get_running_loop()
+        self._refreshing = asyncio.Lock()
 
     @classmethod
     async def open(cls, place: Place, *, clock: Clock, hooks: Hooks | None = None) -> "Database":
@@ -134,9 +135,12 @@ class Database:
         return DatabaseHandle(principal, self.engine, self._loop)
 
     async def refresh_access(self) -> None:
-        """Put the present `table_metadata` in force, after tables have come, gone, or changed hands."""
-        self.access.replace(await self.handle(SYSTEM).read(table_records.known_tables))
-        await self.engine.access_changed()
+        """Put the present tables and grants in force, after one of them has come, gone, or changed hands. What is already under
+        way ends as it began."""
+        # One after another: what was read later must not be replaced by what was read before.
+        async with self._refreshing:
+            self.access.replace(*await self.handle(SYSTEM).read(known_access))
+            await self.engine.access_changed()
 
     async def bound_journal(self) -> None:
         """Give back what the database wrote ahead and needs no more, if it is much."""

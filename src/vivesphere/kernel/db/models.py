@@ -20,9 +20,32 @@ class TableMetadata(Model):
     owner_id: Mapped[str] = mapped_column(sa.String(100))
     schema_definition: Mapped[Any] = mapped_column(Json)
     is_system: Mapped[bool]
+    project: Mapped[str | None] = mapped_column(sa.String(100))
     created_at: Mapped[datetime]
 
     __table_args__ = (sa.CheckConstraint("access_level IN ('locked', 'protected', 'user')", name="access_level"),)
+
+
+class TableGrant(Model):
+    """What a principal asked to be allowed with a table that is not its own, and what a person decided. `revoked` is a no, too:
+    it was asked for, and nobody is to be asked again. Without a foreign key: what is asked for may come later."""
+
+    __tablename__ = "table_grants"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    grantee: Mapped[str] = mapped_column(sa.String(100))
+    table_name: Mapped[str] = mapped_column(sa.String(63), index=True)
+    action: Mapped[str] = mapped_column(sa.String(5))
+    status: Mapped[str] = mapped_column(sa.String(9))
+    requested_at: Mapped[datetime]
+    decided_by: Mapped[str | None] = mapped_column(sa.String(200))
+    decided_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        sa.CheckConstraint("action IN ('read', 'write')", name="action"),
+        sa.CheckConstraint("status IN ('requested', 'approved', 'revoked')", name="status"),
+        sa.UniqueConstraint("grantee", "table_name", "action"),
+    )
 
 
 class LoggedEvent(Model):

@@ -16,6 +16,7 @@ from vivesphere.kernel.principals import Principal
 records = table_of(TableMetadata)
 
 _ALL = sa.select(records).order_by(records.c.table_name)
+_BY_NAME = sa.select(records).where(records.c.table_name == sa.bindparam("name"))
 _INSERT = sa.insert(records)
 _UPDATE = sa.update(records).where(records.c.table_name == sa.bindparam("name"))
 _DELETE = sa.delete(records).where(records.c.table_name == sa.bindparam("name"))
@@ -30,15 +31,22 @@ class Executes(Protocol):
 
 def known_tables(tx: Executes) -> tuple[TableDescription, ...]:
     """Every registered table."""
-    return tuple(
-        TableDescription(
-            name=row.table_name,
-            access_level=row.access_level,
-            owner=Principal(row.owner_id),
-            is_system=row.is_system,
-            columns=msgspec.convert(row.schema_definition, tuple[ColumnDescription, ...]),
-        )
-        for row in tx.execute(_ALL)
+    return tuple(_description(row) for row in tx.execute(_ALL))
+
+
+def find_table(tx: Executes, name: str) -> TableDescription | None:
+    row = tx.execute(_BY_NAME, {"name": name}).one_or_none()
+    return None if row is None else _description(row)
+
+
+def _description(row: sa.Row[Any]) -> TableDescription:
+    return TableDescription(
+        name=row.table_name,
+        access_level=row.access_level,
+        owner=Principal(row.owner_id),
+        is_system=row.is_system,
+        columns=msgspec.convert(row.schema_definition, tuple[ColumnDescription, ...]),
+        project=row.project,
     )
 
 
@@ -81,4 +89,5 @@ def _values(table: TableDescription) -> dict[str, Any]:
         "owner_id": table.owner,
         "is_system": table.is_system,
         "schema_definition": table.columns,
+        "project": table.project,
     }

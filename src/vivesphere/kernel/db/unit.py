@@ -1,11 +1,13 @@
 """The unit of work, `tx`: one transaction of one principal, with the cause it acts under."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from vivesphere.kernel import principals
 from vivesphere.kernel.bus.errors import HopLimitExceeded, PayloadInvalid
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import HOP_LIMIT, Cause
@@ -19,6 +21,7 @@ from vivesphere.kernel.db.errors import (
     UnitClosed,
 )
 from vivesphere.kernel.db.event_rows import LogRow, row_of
+from vivesphere.kernel.db.fingerprint import fingerprint
 from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.principals import SYSTEM, Principal
@@ -26,6 +29,9 @@ from vivesphere.kernel.principals import SYSTEM, Principal
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Staged = tuple[Envelope[Any], LogRow | None]
 """An event that waits for the commit, and its row if it is durable."""
+
+HOSTS = frozenset({SYSTEM, principals.module("data"), principals.module("plugins")})
+"""Who may define tables in a unit of work: for people, and for plugins."""
 
 
 class EventCheck(Protocol):
@@ -109,13 +115,25 @@ class Unit:
         """Hand so many empty pages back to the disk, one at least. For `system`."""
         connection = self._open()
         if connection.principal != SYSTEM:
-            denied = AccessDenied(connection.principal, "vacuum", "")
-            self._report(denied)
-            raise denied
+            raise self._denied(connection.principal, "vacuum")
         try:
             connection.give_back(pages)
         except connection.driver_error as error:
             raise self._meaning(connection, error) from error
+
+    @contextmanager
+    def as_host(self) -> Iterator[None]:
+        """Define tables with the host's rights, in this very transaction; `ddl.py` is the one caller. Not for a guest's SQL.
+
+        Raises AccessDenied for a principal that defines no tables, ReadOnly in a read.
+        """
+        connection = self._open()
+        if not self.writable:
+            raise ReadOnly("a read defines no tables: use db.write")
+        if connection.principal not in HOSTS:
+            raise self._denied(connection.principal, "define tables")
+        with connection.as_host():
+            yield
 
     def now(self) -> datetime:
         """The time, by the server's clock."""
@@ -141,15 +159,23 @@ class Unit:
         return self._connection
 
     def _explained(self, connection: Connection, error: sa.exc.DBAPIError) -> Exception:
-        explained = self._meaning(connection, error.orig)
+        explained = self._meaning(connection, error.orig, error.statement)
         return error if isinstance(explained, ConstraintViolated) else explained
 
-    def _meaning(self, connection: Connection, error: BaseException | None) -> DatabaseError:
+    def _meaning(self, connection: Connection, error: BaseException | None, sql: str | None = None) -> DatabaseError:
         self.lost = not connection.in_transaction
         explained = connection.explain(error, writable=self.writable)
         if isinstance(explained, AccessDenied):
-            self._report(explained)
+            self._report(explained, sql)
         return explained
 
-    def _report(self, denied: AccessDenied) -> None:
-        self.reports.append(TableAccessDenied(principal=denied.principal, action=denied.action, table=denied.table))
+    def _denied(self, principal: Principal, action: str) -> AccessDenied:
+        denied = AccessDenied(principal, action, "")
+        self._report(denied)
+        return denied
+
+    def _report(self, denied: AccessDenied, sql: str | None = None) -> None:
+        known_by = fingerprint(sql) if sql else ""
+        self.reports.append(
+            TableAccessDenied(principal=denied.principal, action=denied.action, table=denied.table, sql=known_by)
+        )

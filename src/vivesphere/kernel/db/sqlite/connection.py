@@ -6,8 +6,8 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ WAL_PATIENCE_MS = 20
 """How long the writer may be held up for readers that still look at an old state of the file."""
 
 GUEST_SECONDS = 2.0
-"""How long one unit of a plugin may compute in the database."""
+"""How long one unit of a guest may compute in the database."""
 
 # A single step may copy or search a whole value, so the values are small and the clock is looked at often: with 16 MiB and
 # 10,000 steps a plugin took 32 s and 3 GB before it was stopped. What still cannot be stopped, `instr` of two values of the
@@ -233,6 +233,15 @@ class Connection:
         """Shorten the file by so many of its empty pages, in the transaction that is open. SQLite reads 0 as all of them."""
         # Each step gives back one page, so all of them have to be fetched.
         self._speak(f"PRAGMA incremental_vacuum({max(1, pages)})").fetchall()
+
+    @contextmanager
+    def as_host(self) -> Iterator[None]:
+        """Speak without an authorizer. After it SQLite asks about every statement anew, also about those in sqlite3's cache."""
+        self.raw.set_authorizer(None)
+        try:
+            yield
+        finally:
+            self.raw.set_authorizer(self.authorizer)
 
     def close(self) -> None:
         self.raw.set_progress_handler(None, 0)

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from vivesphere.kernel.clock import Clock
-from vivesphere.kernel.db import table_records
-from vivesphere.kernel.db.access import CurrentAccess, TableDescription
+from vivesphere.kernel.db.access import CurrentAccess, Granted, TableDescription
 from vivesphere.kernel.db.engine import DatabaseStatistics
+from vivesphere.kernel.db.grants import known_access
 from vivesphere.kernel.db.sqlite.connection import Connection, make_engine, restart_wal
 from vivesphere.kernel.db.sqlite.readers import Readers
 from vivesphere.kernel.db.sqlite.writer import Writer
@@ -67,12 +67,12 @@ class SqliteEngine:
         await self.writer.close()
 
 
-def known_tables(file: Path) -> tuple[TableDescription, ...]:
-    """What `table_metadata` says before there is an engine. Raises StartError."""
+def stored_access(file: Path) -> tuple[tuple[TableDescription, ...], frozenset[Granted]]:
+    """The tables and grants before there is an engine. Raises StartError."""
     engine = make_engine(file)
     try:
         with engine.connect() as connection:
-            return table_records.known_tables(connection)
+            return known_access(connection)
     except sa.exc.DBAPIError as error:
         raise StartError(
             f"{file} is not a database of ViveSphere ({error.orig}); name another one in VIVESPHERE_DATABASE_URL."

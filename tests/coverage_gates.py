@@ -30,9 +30,23 @@ GATES = (
     Gate("kernel/bus", 100.0, ("src/vivesphere/kernel/bus/*",)),
     *(
         Gate(f"kernel/db/{room}", 100.0, (f"src/vivesphere/kernel/db/{room}.py", f"src/vivesphere/kernel/db/{room}/*"))
-        for room in ("access", "authorizer", "writer", "handle", "settling", "kept_replies", "deliveries", "dead_letters")
+        for room in (
+            "access",
+            "granting",
+            "grants",
+            "fingerprint",
+            "authorizer",
+            "writer",
+            "handle",
+            "settling",
+            "kept_replies",
+            "deliveries",
+            "dead_letters",
+        )
     ),
-    Gate("every service.py", 100.0, ("src/vivesphere/modules/*/service.py",)),
+    Gate("kernel/db/backup", 100.0, ("src/vivesphere/kernel/db/backup/*",)),
+    Gate("data's backups", 100.0, ("src/vivesphere/modules/data/backup_*.py",)),
+    Gate("every service.py", 100.0, ("src/vivesphere/modules/*/service.py", "src/vivesphere/modules/*/*_service.py")),
     # Use cases of their own beside the security log; services but for the name of the file.
     Gate(
         "audit's other services",

@@ -17,7 +17,7 @@ import structlog
 from litestar import Litestar
 
 from vivesphere import first_start, tables
-from vivesphere.contracts import auth, bots, plans, plugins, secrets, tools, triggers
+from vivesphere.contracts import auth, bots, data, plans, plugins, secrets, tools, triggers
 from vivesphere.contracts import settings as settings_contract
 from vivesphere.kernel import paths, principals, release, serving, telemetry
 from vivesphere.kernel.bus.audit import AuditRecorder
@@ -35,6 +35,8 @@ from vivesphere.kernel.clock import Clock, SystemClock
 from vivesphere.kernel.data_directory import DataDirectory
 from vivesphere.kernel.db import installation, migrate
 from vivesphere.kernel.db.access_reports import AccessReports
+from vivesphere.kernel.db.backup.backups import Backups
+from vivesphere.kernel.db.backup.origins import SqliteOrigin
 from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.handle import Database, DatabaseHandle
 from vivesphere.kernel.db.location import place_of
@@ -80,7 +82,7 @@ MODULES: Mapping[str, Build] = {
     "triggers": triggers_module,
 }
 
-CONTRACTS: tuple[ModuleType, ...] = (auth, bots, plans, plugins, secrets, settings_contract, tools, triggers)
+CONTRACTS: tuple[ModuleType, ...] = (auth, bots, data, plans, plugins, secrets, settings_contract, tools, triggers)
 
 FIRST_START = "first_start"
 STOP_DEADLINE = 5.0
@@ -172,6 +174,9 @@ class Application:
         self.services.register("database", self.database.health)
         self.services.register("bus", self.bus.health)
         self._keep_events(self.database.handle(SYSTEM))
+        known = migrate.revisions(paths.migrations())
+        self.backups = Backups(SqliteOrigin(self._database_file), self.data.backups, known, self.clock)
+        await self.backups.tidy()
 
     def _keep_events(self, system: DatabaseHandle) -> None:
         """Record events, and keep the log within its limits."""
@@ -223,6 +228,7 @@ class Application:
             grants=TableGrants(self.database.handle(SYSTEM), self.database.refresh_access),
             history=EventHistory(self.database.handle(SYSTEM)),
             redelivery=self.redelivery,
+            backups=self.backups,
             bus_overview=self._bus_overview,
             vault=self.vault,
             settings=self.settings,

@@ -22,7 +22,23 @@ ROOMS = {
     "settings",  # the section of settings the module reads
 }
 
+ACCESS = "who may touch which table: the same rooms once more for grants and refusals, which are the kernel's"
+BACKUPS = "backups: the same rooms once more for files, which are no rows of a table"
+
 SPECIAL_ROOMS: dict[str, dict[str, str]] = {
+    "data": {
+        "access_controllers": ACCESS,
+        "access_handlers": ACCESS,
+        "access_schemas": ACCESS,
+        "access_service": ACCESS,
+        "backup_controllers": BACKUPS,
+        "backup_errors": BACKUPS,
+        "backup_jobs": BACKUPS,
+        "backup_rules": BACKUPS,
+        "backup_schemas": BACKUPS,
+        "backup_service": BACKUPS,
+        "backup_settings": BACKUPS,
+    },
     "auth": {
         "keyring": "the key that signs tokens: made once, kept sealed, opened at the start",
         "lockout": "slows guessing down: memory of a while, not in the database",

@@ -23,6 +23,11 @@ class DataDirectory:
         return self.path / DATABASE_NAME
 
     @property
+    def backups(self) -> Path:
+        """The folder of backups; the first one makes it."""
+        return self.path / "backups"
+
+    @property
     def operator_socket(self) -> Path:
         return self.path / SOCKET_NAME
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vivesphere.kernel.bus.redelivery import Redelivery
     from vivesphere.kernel.clock import Clock
     from vivesphere.kernel.db.access import TableCatalog
+    from vivesphere.kernel.db.backup.backups import Backups
     from vivesphere.kernel.db.granting import TableGrants
     from vivesphere.kernel.db.handle import DatabaseHandle
     from vivesphere.kernel.effects import EffectsHandle
@@ -51,6 +52,7 @@ class ModuleContext:
     access: "TableCatalog"
     refresh_access: "Callable[[], Awaitable[None]]"
     grants: "TableGrants"
+    backups: "Backups"
     effects: "EffectsHandle"
     vault: "Vault"
     settings: "Settings"

@@ -17,6 +17,7 @@ PluginId = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_len
 Version = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+){0,2}([-+.]?[0-9A-Za-z.]+)?$", max_length=40)]
 AtLeast = Annotated[str, Meta(pattern=r"^>=[0-9]+(\.[0-9]+){0,2}$")]
 Permission = Annotated[str, Meta(pattern=r"^[a-z0-9_-]+(\.([a-z0-9_-]+|\*))*(\.>)?$", max_length=100)]
+TableName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=58)]
 ConfigKey = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)]
 
 
@@ -38,8 +39,16 @@ class ConfigField(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: Annotated[str, Meta(min_length=1)]
 
 
+class DataRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table that people made, by the name they gave it, and what the plugin would do with it. A person decides."""
+
+    table: TableName
+    actions: Annotated[tuple[Literal["read", "write"], ...], Meta(min_length=1)]
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`permissions` are names or patterns (`bots.message.read`, `bots.>`) of what it asks to be allowed; by default nothing.
+    `data` are tables of people that it asks for; nothing of it is given before somebody approves.
 
     `isolation` is where it runs: `inline`, in the server's own process.
     """
@@ -52,6 +61,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     permissions: tuple[Permission, ...] = ()
     isolation: Literal["inline"] = "inline"
     enabled_by_default: bool = False
+    data: tuple[DataRequest, ...] = ()
     config: dict[ConfigKey, ConfigField] = msgspec.field(default_factory=dict)
 
 

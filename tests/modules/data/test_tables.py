@@ -11,6 +11,7 @@ from tests.support.http import HttpForTests, http_for
 from vivesphere.kernel import principals
 from vivesphere.kernel.db.access import AccessPolicy, ColumnDescription, CurrentAccess, TableDescription
 from vivesphere.kernel.module import ModuleContext
+from vivesphere.kernel.settings import Settings
 from vivesphere.modules.data.module import build
 
 PATH = "/api/v1/data/tables"
@@ -34,7 +35,8 @@ def access() -> CurrentAccess:
 @pytest.fixture
 async def http(tmp_path: Path, access: CurrentAccess) -> AsyncIterator[HttpForTests]:
     parts: dict[str, Any] = dict.fromkeys(field.name for field in fields(ModuleContext))
-    async with http_for(tmp_path, build(ModuleContext(**parts | {"name": "data", "access": access}))) as http:
+    own = {"name": "data", "access": access, "settings": Settings.load({})}
+    async with http_for(tmp_path, build(ModuleContext(**parts | own))) as http:
         yield http
 
 

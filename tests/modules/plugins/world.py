@@ -17,6 +17,7 @@ from vivesphere.contracts.tools import RegisterPluginTools, ToolsRegistered, Too
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.cause import Cause, acting_under
+from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.handle import Database
 from vivesphere.kernel.db.models import Effect, LoggedEvent
 from vivesphere.kernel.effects import Effects, EffectsSettings
@@ -80,7 +81,9 @@ class PluginWorld:
         settings = Settings.load(dict(environ or {}), file=self.folder / "vivesphere.toml")
         host = Host(issue=self._issue, permissions=self.bus.permissions, clock=self.bus.clock, lifetime=self.lifetime)
         db = self.database.handle(MODULE)
-        self.service = PluginService(discover(self.folder, settings), host, db=db, bus=handle, services=self.services)
+        grants = TableGrants(self.database.handle(principals.SYSTEM), self.database.refresh_access)
+        found = discover(self.folder, settings)
+        self.service = PluginService(found, host, db=db, bus=handle, services=self.services, grants=grants)
         handlers = PluginHandlers(self.service)
         handle.respond(RunCommand, handlers.run_command)
         handle.respond(ListCommands, handlers.list_commands)

@@ -91,3 +91,14 @@ def _values(table: TableDescription) -> dict[str, Any]:
         "schema_definition": table.columns,
         "project": table.project,
     }
+
+
+def write_down(tx: Executes, table: TableDescription, now: datetime) -> None:
+    """A table of a plugin or of people has come or changed. With the host's rights, in the unit that makes it so."""
+    if tx.execute(_UPDATE, {"name": table.name, **_values(table)}).rowcount == 0:
+        tx.execute(_INSERT, {"table_name": table.name, "created_at": now, **_values(table)})
+
+
+def strike_out(tx: Executes, name: str) -> None:
+    """A table has gone. With the host's rights, in the unit that drops it."""
+    tx.execute(_DELETE, {"name": name})

@@ -1,6 +1,7 @@
 """The wiring of audit."""
 
 from vivesphere.contracts.auth import LoginFailed, LoginSucceeded, PasswordChanged, RefreshTokenReused, UserCreated
+from vivesphere.contracts.data import BackupCreated, BackupDeleted, BackupDownloaded, BackupFailed
 from vivesphere.contracts.settings import SettingsChanged
 from vivesphere.kernel.events import LoopBroken, TableAccessDenied
 from vivesphere.kernel.http.feed import StreamContext
@@ -12,6 +13,10 @@ from vivesphere.modules.audit.handlers import OperatorHandlers
 from vivesphere.modules.audit.service import AuditService
 
 SECURITY_EVENTS = (
+    BackupCreated,
+    BackupDeleted,
+    BackupDownloaded,
+    BackupFailed,
     LoginFailed,
     LoginSucceeded,
     LoopBroken,

@@ -35,7 +35,10 @@ _MANAGER = _EDITOR | {
     "audit.effect.read",
     "auth.user.read",
     "bots.>",
-    "data.>",
+    "data.access.read",
+    "data.record.>",
+    "data.sql.>",
+    "data.table.>",
     "secrets.secret.read",
     "secrets.secret.write",
     "tools.>",
@@ -43,6 +46,8 @@ _MANAGER = _EDITOR | {
 _ADMIN = _MANAGER | {
     "audit.>",
     "auth.>",
+    # A backup holds everything of everybody, so that making and fetching one is no manager's business.
+    "data.>",
     "plugins.>",
     "secrets.>",
     "settings.>",

@@ -20,7 +20,7 @@ from vivesphere.modules.plugins.service import PluginService
 def build(context: ModuleContext) -> Module:
     host = Host(issue=context.issue, permissions=context.permissions, clock=context.clock, lifetime=context.lifetime)
     found = discover(paths.plugins(), context.settings)
-    plugins = PluginService(found, host, db=context.db, bus=context.bus, services=context.services)
+    plugins = PluginService(found, host, db=context.db, bus=context.bus, services=context.services, grants=context.grants)
     handlers = PluginHandlers(plugins)
     return Module(
         name=context.name,

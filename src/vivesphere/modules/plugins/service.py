@@ -19,6 +19,8 @@ from vivesphere.contracts.plugins import (
 from vivesphere.contracts.tools import RegisterPluginTools, ToolsRejected, UnregisterPluginTools
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.cause import acting_under, cause_for
+from vivesphere.kernel.db.access import USER_PREFIX, Granted
+from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.kernel.http.paging import Page, decode_cursor, page
 from vivesphere.kernel.services import Health, ServiceRegistry
@@ -44,12 +46,14 @@ class PluginService:
         db: DatabaseHandle,
         bus: BusHandle,
         services: ServiceRegistry,
+        grants: TableGrants,
     ) -> None:
         self._found = found
         self._host = host
         self._db = db
         self._bus = bus
         self._services = services
+        self._grants = grants
         self._states: dict[str, PluginState] = {}
         self._running: dict[str, RunningPlugin] = {}
         self._commands: dict[str, tuple[RunningPlugin, Command]] = {}
@@ -58,6 +62,7 @@ class PluginService:
 
     async def start(self) -> None:
         """Enable what was enabled when the server stopped, and, seen for the first time, what its manifest wants enabled."""
+        await self._grants.keep_plugins(self._found)
         self._states = await self._db.read(rules.states)
         for plugin_id, found in self._found.items():
             state = self._states.get(plugin_id)
@@ -143,6 +148,7 @@ class PluginService:
         begun = False
         try:
             self._check_commands(plugin)
+            await self._ask_for_tables(plugin)
             await self._host.begin(plugin)
             begun = True
             await self._register_tools(plugin)
@@ -177,6 +183,14 @@ class PluginService:
             if name in self._commands:
                 owner = self._commands[name][0].manifest.id
                 raise PluginFault(f"The command {name!r} belongs to the plugin {owner} already.")
+
+    async def _ask_for_tables(self, plugin: RunningPlugin) -> None:
+        """Remembered until somebody decides; the plugin is enabled all the same, and may nothing with them meanwhile."""
+        principal = plugin.context.bus.principal
+        wanted = {
+            Granted(principal, action, USER_PREFIX + each.table) for each in plugin.manifest.data for action in each.actions
+        }
+        await self._grants.ask(principal, wanted)
 
     async def _register_tools(self, plugin: RunningPlugin) -> None:
         declared = tuple(each.declaration for each in plugin.code.tools)

@@ -35,8 +35,6 @@ GATES = (
             "granting",
             "grants",
             "fingerprint",
-            "authorizer",
-            "writer",
             "handle",
             "settling",
             "kept_replies",
@@ -44,6 +42,7 @@ GATES = (
             "dead_letters",
         )
     ),
+    Gate("kernel/db/sqlite", 100.0, ("src/vivesphere/kernel/db/sqlite/*",)),
     Gate("kernel/db/backup", 100.0, ("src/vivesphere/kernel/db/backup/*",)),
     Gate("data's backups", 100.0, ("src/vivesphere/modules/data/backup_*.py",)),
     Gate("every service.py", 100.0, ("src/vivesphere/modules/*/service.py", "src/vivesphere/modules/*/*_service.py")),

@@ -36,7 +36,7 @@ from vivesphere.kernel.data_directory import DataDirectory
 from vivesphere.kernel.db import installation, migrate
 from vivesphere.kernel.db.access_reports import AccessReports
 from vivesphere.kernel.db.backup.backups import Backups
-from vivesphere.kernel.db.backup.origins import SqliteOrigin
+from vivesphere.kernel.db.backup.origins import origin_of
 from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.handle import Database, DatabaseHandle
 from vivesphere.kernel.db.location import place_of
@@ -175,7 +175,7 @@ class Application:
         self.services.register("bus", self.bus.health)
         self._keep_events(self.database.handle(SYSTEM))
         known = migrate.revisions(paths.migrations())
-        self.backups = Backups(SqliteOrigin(self._database_file), self.data.backups, known, self.clock)
+        self.backups = Backups(origin_of(self._place), self.data.backups, known, self.clock)
         await self.backups.tidy()
 
     def _keep_events(self, system: DatabaseHandle) -> None:

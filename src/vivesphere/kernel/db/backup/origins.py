@@ -5,7 +5,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal, Protocol
 
+from vivesphere.kernel.db.backup.errors import BackupFailed
 from vivesphere.kernel.db.backup.progress import Progress
+from vivesphere.kernel.db.location import Place, SqlitePlace
 
 STEP = 1024
 """Pages copied before the progress is told: 4 MiB."""
@@ -61,3 +63,20 @@ class SqliteOrigin:
         source = sqlite3.connect(f"{self._file.as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None)
         source.execute("PRAGMA query_only=ON")
         return source
+
+
+class PostgresOrigin:
+    """A PostgreSQL server keeps its own backups."""
+
+    kind: Kind = "postgresql"
+
+    def size(self) -> int:
+        raise BackupFailed("ViveSphere makes no backup of a PostgreSQL database: use pg_dump or your server's own backups.")
+
+    def copy_to(self, partial: Path, progress: Progress) -> None:
+        self.size()
+
+
+def origin_of(place: Place) -> Origin:
+    """What backups of the place are made from."""
+    return SqliteOrigin(place.file) if isinstance(place, SqlitePlace) else PostgresOrigin()

@@ -1,7 +1,6 @@
 """The cause: one record, carried everywhere, that answers "who made this happen, for whom, and from what"."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from enum import StrEnum
 from typing import Protocol
@@ -90,11 +89,17 @@ act_under: Callable[[Cause | Happened], object] = _current.set
 after another: it costs a tenth of the block that `acting_under` is."""
 
 
-@contextmanager
-def acting_under(cause: Cause) -> Iterator[Cause]:
-    """Everything inside the block happens because of `cause`."""
-    token = _current.set(cause)
-    try:
-        yield cause
-    finally:
-        _current.reset(token)
+class acting_under:  # noqa: N801 - reads as the statement it is: `with acting_under(cause):`
+    """Everything inside the block happens because of `cause`. A generator's block would cost three times as much."""
+
+    __slots__ = ("_cause", "_token")
+
+    def __init__(self, cause: Cause) -> None:
+        self._cause = cause
+
+    def __enter__(self) -> Cause:
+        self._token = _current.set(self._cause)
+        return self._cause
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

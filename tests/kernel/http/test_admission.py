@@ -1,17 +1,19 @@
 """The door: who comes in, what they act under, and what a stranger costs."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from litestar import get, websocket
+from litestar import Request, get, websocket
+from litestar.handlers import BaseRouteHandler
 from tests.kernel.http.things import Things, things_module
 from tests.support.http import HttpForTests, http_for
 from tests.support.sockets import Closed, connect
 
-from vivesphere.kernel.errors import NotFound, NotSignedIn, StartError
-from vivesphere.kernel.http.admission import Nobody
-from vivesphere.kernel.http.authentication import public, requires, token_in
-from vivesphere.kernel.http.server import build_http
+from vivesphere.kernel.errors import NotFound, NotSignedIn, PermissionMissing, StartError
+from vivesphere.kernel.http.admission import Admission, Nobody
+from vivesphere.kernel.http.authentication import Connection, public, requires, token_in
+from vivesphere.kernel.http.server import build_http, handlers
 from vivesphere.kernel.http.sockets import Socket
 from vivesphere.kernel.module import Module
 
@@ -179,6 +181,32 @@ async def test_a_module_cannot_take_another_modules_objects(tmp_path: Path) -> N
 
 def test_a_requirement_names_its_permission() -> None:
     assert requires("bots.bot.read").permission == "bots.bot.read"
+
+
+async def test_the_door_stands_before_every_route_so_that_no_guard_is_asked_again(http: HttpForTests) -> None:
+    for path, handler in handlers(http.app):
+        assert any(isinstance(each, Admission) for each in handler.resolve_middleware()), path
+        assert not handler.resolve_guards(), path
+
+
+async def test_a_guard_of_another_kind_is_asked_all_the_same(tmp_path: Path) -> None:
+    async def closed(_connection: Connection, _handler: BaseRouteHandler) -> None:
+        raise PermissionMissing("Not today.")
+
+    @get("/api/v1/closed", guards=[public, closed])
+    async def shut() -> None: ...
+
+    async with http_for(tmp_path, Module(name="shop", routes=(shut,))) as http:
+        answer = await http.client.get("/api/v1/closed")
+    assert (answer.status_code, answer.json()["detail"]) == (403, "Not today.")
+
+
+async def test_a_guard_by_itself_wants_a_session(http: HttpForTests) -> None:
+    request: Request[Any, Any, Any] = Request({"type": "http", "state": {}, "app": http.app})  # type: ignore[arg-type]  # as much of a scope as it reads
+    _, handler = next(iter(handlers(http.app)))
+    await public(request, handler)
+    with pytest.raises(NotSignedIn):
+        await requires("bots.bot.read")(request, handler)
 
 
 def test_the_header_wins_over_the_subprotocol() -> None:

@@ -2,7 +2,7 @@
 
 A module's controller says `guards=[requires("bots.bot.read")]`, `guards=[signed_in]` or `guards=[public]`; every route has at
 least one of them, and `server.build_http` refuses to start with one that has none. The decision itself is made once, by
-`admission.Admission`, before the guards run; a guard only confirms it.
+`admission.Admission`, which reads the guards' requirements: they are not asked again (`server._spare_the_guards`).
 """
 
 from collections.abc import Iterable, Sequence

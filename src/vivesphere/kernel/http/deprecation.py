@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from litestar.handlers import BaseRouteHandler
-from litestar.types import Message, Scope
+from litestar.types import HTTPResponseStartEvent, Scope
 
 KEY = "deprecation"
 SUNSET_EXTENSION = "x-vivesphere-sunset"
@@ -48,10 +48,8 @@ def deprecation_of(handler: BaseRouteHandler) -> Deprecation | None:
     return found
 
 
-async def tell_deprecation(message: Message, scope: Scope) -> None:
-    """A `before_send` hook, so that refusals tell it too."""
-    if message["type"] != "http.response.start":
-        return
+def tell_deprecation(message: HTTPResponseStartEvent, scope: Scope) -> None:
+    """To any answer of a deprecated route, so that its refusals tell it too."""
     handler: BaseRouteHandler | None = scope.get("route_handler")
     deprecation = None if handler is None else deprecation_of(handler)
     if deprecation is not None:

@@ -1,6 +1,6 @@
 """The headers that every response carries."""
 
-from litestar.types import Message, Scope
+from litestar.types import HTTPResponseStartEvent, Scope
 
 from vivesphere.kernel.http.admission import QUOTA_KEY
 from vivesphere.kernel.http.identity import REQUEST_ID_HEADER, request_id
@@ -36,10 +36,8 @@ _DEFAULTS = (
 )
 
 
-async def add_headers(message: Message, scope: Scope) -> None:
-    """A `before_send` hook, since it also sees what no route answered."""
-    if message["type"] != "http.response.start":
-        return
+def add_headers(message: HTTPResponseStartEvent, scope: Scope) -> None:
+    """To any answer, also where no route answered."""
     headers = list(message["headers"])
     present = {name.lower() for name, _ in headers}
     headers.extend(_ALWAYS)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from litestar import Litestar
 from litestar.routes import HTTPRoute
-from litestar.types import HTTPScope, Message, Scope
+from litestar.types import HTTPResponseStartEvent, HTTPScope, Message, Scope
 
 
 class Server(Litestar):
@@ -34,12 +34,12 @@ class Server(Litestar):
         await super().__call__(as_get, receive, without_body)
 
 
-async def correct_allow(message: Message, scope: Scope) -> None:
-    """A `before_send` hook that names all methods of a path.
+def correct_allow(message: HTTPResponseStartEvent, scope: Scope) -> None:
+    """Name all methods of a path.
 
     Where two handlers share a path, Litestar's own answer to OPTIONS names the methods of one of them.
     """
-    if message["type"] != "http.response.start" or cast("HTTPScope", scope)["method"] != "OPTIONS":
+    if cast("HTTPScope", scope)["method"] != "OPTIONS":
         return
     methods = _methods(scope["litestar_app"], scope.get("path_template", ""))
     if methods:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -15,20 +15,21 @@ from litestar.di import Provide
 from litestar.exceptions import LitestarDeprecationWarning
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
-from litestar.types import Message, Scope
+from litestar.types import HTTPResponseStartEvent, HTTPScope, Message, Scope
 
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.http.admission import BEGAN_KEY, MODULE_OPT, Admission, Nobody, rule_of
 from vivesphere.kernel.http.asyncapi import asyncapi_route
-from vivesphere.kernel.http.authentication import Authenticator
+from vivesphere.kernel.http.authentication import Authenticator, Public, Requirement
 from vivesphere.kernel.http.body import TypedRequest
 from vivesphere.kernel.http.deprecation import tell_deprecation
 from vivesphere.kernel.http.feed import History, StreamContext
 from vivesphere.kernel.http.headers import add_headers
 from vivesphere.kernel.http.health import health_routes
 from vivesphere.kernel.http.idempotency import asking_of
+from vivesphere.kernel.http.json_response import JsonResponse
 from vivesphere.kernel.http.methods import Server, correct_allow
 from vivesphere.kernel.http.openapi import openapi_config
 from vivesphere.kernel.http.problems import answer
@@ -73,6 +74,7 @@ def build_http(modules: Sequence[Module], kernel: HttpKernel) -> Litestar:
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
         app = _app(modules, kernel, settings, authenticator)
     _check_guarded(app)
+    _spare_the_guards(app)
     return app
 
 
@@ -97,8 +99,9 @@ def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, 
         middleware=[Admission(authenticator, kernel.permissions, limit)],
         exception_handlers={Exception: answer},
         after_exception=[remember_error],
-        before_send=[add_headers, tell_deprecation, correct_allow, _counting(kernel)],
+        before_send=[_finishing(_counting(kernel))],
         request_class=TypedRequest,
+        response_class=JsonResponse,
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(kernel.version, asyncapi_route(modules, kernel.version)),
         state=State({STOPPING: kernel.stopping, AUTHENTICATOR: authenticator, CLOCK: kernel.clock}),
@@ -155,15 +158,40 @@ def handlers(app: Litestar) -> Iterable[tuple[str, BaseRouteHandler]]:
             yield route.path, route.route_handler
 
 
-def _counting(kernel: HttpKernel) -> Callable[[Message, Scope], Any]:
-    """A `before_send` hook: one count for each answer, and how long its first byte took."""
-    metrics = kernel.metrics
+def _finishing(count: Callable[[HTTPResponseStartEvent, Scope], None]) -> Callable[[Message, Scope], Any]:
+    """The `before_send` hook. It is one, since Litestar calls each for every message of every answer."""
 
-    async def count(message: Message, scope: Scope) -> None:
+    async def finish(message: Message, scope: Scope) -> None:
         if message["type"] == "http.response.start":
-            route = scope.get("path_template") or "unknown"
-            metrics.http_requests.labels(scope["method"], route, str(message["status"])).inc()  # type: ignore[typeddict-item]  # an http message has an http scope
-            if (began := scope["state"].get(BEGAN_KEY)) is not None:
-                metrics.http_seconds.observe(time.perf_counter() - began)
+            add_headers(message, scope)
+            tell_deprecation(message, scope)
+            correct_allow(message, scope)
+            count(message, scope)
+
+    return finish
+
+
+def _counting(kernel: HttpKernel) -> Callable[[HTTPResponseStartEvent, Scope], None]:
+    """One count for each answer, and how long its first byte took."""
+    counters: dict[tuple[str, str, int], Callable[[], None]] = {}
+    observe = kernel.metrics.http_seconds.observe
+
+    def count(message: HTTPResponseStartEvent, scope: Scope) -> None:
+        which = (cast("HTTPScope", scope)["method"], scope.get("path_template") or "unknown", message["status"])
+        counted = counters.get(which)
+        if counted is None:
+            method, route, status = which
+            counted = counters[which] = kernel.metrics.http_requests.labels(method, route, str(status)).inc
+        counted()
+        if (began := scope["state"].get(BEGAN_KEY)) is not None:
+            observe(time.perf_counter() - began)
 
     return count
+
+
+def _spare_the_guards(app: Litestar) -> None:
+    """The door has decided before a route's guards are asked, and Litestar copies the handler for each of them, which costs
+    more than the door: an eighth of its work on a read."""
+    for _, handler in handlers(app):
+        guards = handler.resolve_guards()
+        guards[:] = [guard for guard in guards if not isinstance(guard, Requirement | Public)]

@@ -29,6 +29,7 @@ _BOTS = (
     .limit(sa.bindparam("limit"))
 )
 _ACCOUNTS = sa.select(_accounts).where(_accounts.c.bot_id.in_(sa.bindparam("bot_ids", expanding=True))).order_by(_accounts.c.id)
+_ACCOUNTS_OF_ONE = sa.select(_accounts).where(_accounts.c.bot_id == sa.bindparam("bot_id")).order_by(_accounts.c.id)
 _STARTED = sa.select(_accounts).where(_accounts.c.desired_state == "started").order_by(_accounts.c.id)
 _DESIRE = sa.update(_accounts).where(_accounts.c.id == sa.bindparam("account_id"))
 _RECENT = (
@@ -84,7 +85,12 @@ def insert_account(tx: Unit, account: AccountRecord) -> None:
     tx.execute(sa.insert(_accounts), msgspec.structs.asdict(account))
 
 
-def accounts_of(tx: Unit, bot_ids: Sequence[str]) -> list[AccountRecord]:
+def accounts_of(tx: Unit, bot_id: str) -> list[AccountRecord]:
+    return [AccountRecord(**row._mapping) for row in tx.execute(_ACCOUNTS_OF_ONE, {"bot_id": bot_id})]
+
+
+def accounts_of_all(tx: Unit, bot_ids: Sequence[str]) -> list[AccountRecord]:
+    """A list in a statement is written anew each time, so one bot is asked about by `accounts_of`."""
     return [AccountRecord(**row._mapping) for row in tx.execute(_ACCOUNTS, {"bot_ids": list(bot_ids)})]
 
 

@@ -71,20 +71,18 @@ def create_bot(tx: Unit, bot_id: str, name: str, prefix: str) -> BotRecord:
 
 def list_bots(tx: Unit, after: str, limit: int) -> Fleet:
     bots = repository.bots(tx, tx.cause.project, after, limit)
-    return Fleet(bots, repository.accounts_of(tx, [bot.id for bot in bots]))
+    return Fleet(bots, repository.accounts_of_all(tx, [bot.id for bot in bots]))
 
 
 def find_bot(tx: Unit, bot_id: str) -> Fleet:
     """Raises BotUnknown, also for a bot of another project."""
-    return Fleet([_bot(tx, bot_id)], repository.accounts_of(tx, [bot_id]))
+    return Fleet([_bot(tx, bot_id)], repository.accounts_of(tx, bot_id))
 
 
 def add_account(tx: Unit, account: Login, state: DesiredState) -> AccountRecord:
     """Raises BotUnknown or WebchatExists."""
     bot = _bot(tx, account.bot_id)
-    if account.platform == webchat.NAME and any(
-        other.platform == webchat.NAME for other in repository.accounts_of(tx, [bot.id])
-    ):
+    if account.platform == webchat.NAME and any(other.platform == webchat.NAME for other in repository.accounts_of(tx, bot.id)):
         raise WebchatExists
     made = AccountRecord(**msgspec.structs.asdict(account), project=bot.project, desired_state=state, created_at=tx.now())
     repository.insert_account(tx, made)
@@ -247,7 +245,7 @@ def bot_called(tx: Unit, id_or_name: str) -> BotRecord:
 
 def sender_of(tx: Unit, outgoing: Outgoing) -> AccountRecord:
     """The account that is to send a message. Raises BotUnknown, AccountUnknown or MessageInvalid."""
-    accounts = repository.accounts_of(tx, [bot_called(tx, outgoing.bot_id).id])
+    accounts = repository.accounts_of(tx, bot_called(tx, outgoing.bot_id).id)
     if outgoing.account_id is not None:
         for account in accounts:
             if account.id == outgoing.account_id:

@@ -12,7 +12,7 @@ from tests.support.clock import FakeClock
 from vivesphere.kernel import principals
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db import models as kernel_models
-from vivesphere.kernel.db.access import AccessLevel, TableDescription
+from vivesphere.kernel.db.access import USER_PREFIX, AccessLevel, TableDescription
 from vivesphere.kernel.db.handle import Database
 from vivesphere.kernel.db.location import SqlitePlace
 from vivesphere.kernel.db.schema import Model
@@ -33,7 +33,8 @@ async def open_database(
 ) -> AsyncIterator[Database]:
     """The kernel's tables and those of `models`; without `models`, of every module that has any.
 
-    `extra` are tables of the test's own, on a metadata of their own, with their owner: a plugin's are `protected`.
+    `extra` are tables of the test's own, on a metadata of their own, with their owner: a plugin's are `protected`, and what
+    begins with `data_` is a `user` table of the project its `info` names.
     """
     clock = clock or FakeClock()
     file = tmp_path / "vivesphere.db"
@@ -78,4 +79,13 @@ def _owner(model: type[Model]) -> Principal:
 
 def _own(table: sa.Table, owner: Principal) -> TableDescription:
     level: AccessLevel = "protected" if principals.kind(owner) == "plugin" else "locked"
-    return TableDescription(name=str(table.name), access_level=level, owner=owner, is_system=False, columns=columns_of(table))
+    if table.name.startswith(USER_PREFIX):
+        level = "user"
+    return TableDescription(
+        name=str(table.name),
+        access_level=level,
+        owner=owner,
+        is_system=False,
+        columns=columns_of(table),
+        project=table.info.get("project"),
+    )

@@ -70,6 +70,7 @@ REFUSALS = {
     403: "Signed in, and not allowed to do this.",
     404: "There is no such thing.",
     409: "It contradicts what is there.",
+    412: "It was changed meanwhile: its `ETag` is not that of `If-Match`.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "The input is not valid; `errors` names the fields.",
@@ -233,6 +234,8 @@ def _statuses(operation: Json, path: str, method: str, *, guarded: bool) -> Iter
         yield from (400, 422)
     if any(parameter["in"] == "path" for parameter in parameters):
         yield 404
+    if any(parameter["name"] == "If-Match" for parameter in parameters):
+        yield 412
     if "requestBody" in operation:
         yield from (400, 413, 415, 422)
     if method != "GET":

@@ -54,7 +54,7 @@ def bring_up_to_date(place: Place, *, owners: Mapping[str, Principal], folder: P
 
     Raises StartError if it is newer than the code, is no database of ours, or cannot be written.
     """
-    ground, migrations = _ground(place), folder or paths.migrations()
+    ground, migrations = ground_of(place), folder or paths.migrations()
     try:
         with ground.migrating() as connection:
             _migrate(connection, place, ground, migrations)
@@ -69,7 +69,7 @@ def bring_up_to_date(place: Place, *, owners: Mapping[str, Principal], folder: P
 
 def describe(place: Place) -> str:
     """One sentence about the database, for a person; nothing in it is changed. Raises StartError if a start would."""
-    ground, known = _ground(place), revisions(paths.migrations())
+    ground, known = ground_of(place), revisions(paths.migrations())
     try:
         with ground.looking() as connection:
             if connection is None:
@@ -87,7 +87,7 @@ def revisions(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*_*.py")))
 
 
-def _ground(place: Place) -> Ground:
+def ground_of(place: Place) -> Ground:
     if isinstance(place, SqlitePlace):
         return SqliteGround(place)
     raise StartError("PostgreSQL is not supported yet.")

@@ -15,6 +15,7 @@ from vivesphere.kernel.errors import NotSignedIn, PermissionMissing, Refusal
 from vivesphere.kernel.http.authentication import (
     SESSION_KEY,
     SIGN_IN_FIRST,
+    TOKEN_KEY,
     Authenticator,
     Public,
     Requirement,
@@ -22,6 +23,7 @@ from vivesphere.kernel.http.authentication import (
     offered_protocols,
     token_in,
 )
+from vivesphere.kernel.http.browsers import ACCESS, Browsers
 from vivesphere.kernel.http.identity import request_id
 from vivesphere.kernel.http.problems import as_refusal
 from vivesphere.kernel.http.rate_limit import AnonymousLimit
@@ -66,8 +68,11 @@ class Admission(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
 
-    def __init__(self, authenticator: Authenticator, permissions: Permissions, limit: AnonymousLimit) -> None:
+    def __init__(
+        self, authenticator: Authenticator, permissions: Permissions, limit: AnonymousLimit, browsers: Browsers
+    ) -> None:
         self._authenticator = authenticator
+        self._browsers = browsers
         self._permissions = permissions
         self._limit = limit
         self._rules: dict[BaseRouteHandler, Rule] = {}
@@ -107,13 +112,27 @@ class Admission(ASGIMiddleware):
                 self._count(scope)
             return None
         try:
-            session = await self._authenticator.authenticate(_token(scope))
+            session = await self._sign_in(scope)
         except NotSignedIn:
             self._count(scope)
             raise
         for permission in rule.permissions:
             if not self._permissions.allows(session.principal, permission, DEFAULT_PROJECT):
                 raise PermissionMissing(f"This needs the permission {permission}, which {session.username} does not have.")
+        return session
+
+    async def _sign_in(self, scope: Scope) -> Session:
+        """By the token in the header or subprotocol; without one by the cookie, if one of our own pages asks."""
+        token = token_in(scope["headers"], offered_protocols(scope))
+        by_cookie = token is None and not _has_authorization(scope)
+        if by_cookie:
+            token = self._browsers.cookie(scope, ACCESS)
+        if token is None:
+            raise NotSignedIn(SIGN_IN_FIRST)
+        session = await self._authenticator.authenticate(token)
+        if by_cookie:
+            self._browsers.check(scope, session.csrf)
+        scope["state"][TOKEN_KEY] = token
         return session
 
     def _count(self, scope: Scope) -> None:
@@ -131,8 +150,6 @@ class Admission(ASGIMiddleware):
         return known
 
 
-def _token(scope: Scope) -> str:
-    token = token_in(scope["headers"], offered_protocols(scope))
-    if token is None:
-        raise NotSignedIn(SIGN_IN_FIRST)
-    return token
+def _has_authorization(scope: Scope) -> bool:
+    """Whoever sends the header means it: a cookie beside one that is no bearer token signs nobody in."""
+    return any(name == b"authorization" for name, _ in scope["headers"])

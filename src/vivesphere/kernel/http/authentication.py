@@ -19,17 +19,19 @@ from vivesphere.kernel.principals import Principal
 WEBSOCKET_PROTOCOL = "vivesphere.v1"
 BEARER_PROTOCOL = "bearer."
 SESSION_KEY = "vivesphere.session"
+TOKEN_KEY = "vivesphere.token"  # noqa: S105 - the name of a place in the scope, not a secret
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A verified token: who it speaks for, and until when."""
+    """A verified token: who it speaks for, and until when. Only one with a `csrf` may come in a cookie (`browsers.Browsers`)."""
 
     principal: Principal
     username: str
     expires_at: datetime
     id: str = ""
+    csrf: str = ""
 
 
 class Authenticator(Protocol):
@@ -74,6 +76,12 @@ def session_of(connection: Connection) -> Session:
     if session is None:
         raise NotSignedIn(SIGN_IN_FIRST)
     return session
+
+
+def token_of(connection: Connection) -> str:
+    """The token that the running request or WebSocket was let in by; empty on a public route."""
+    token: str = connection.scope["state"].get(TOKEN_KEY, "")
+    return token
 
 
 def offered_protocols(scope: Any) -> Sequence[str]:

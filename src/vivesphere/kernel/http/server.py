@@ -24,6 +24,7 @@ from vivesphere.kernel.http.admission import BEGAN_KEY, MODULE_OPT, Admission, N
 from vivesphere.kernel.http.asyncapi import asyncapi_route
 from vivesphere.kernel.http.authentication import Authenticator, Public, Requirement
 from vivesphere.kernel.http.body import TypedRequest
+from vivesphere.kernel.http.browsers import Browsers
 from vivesphere.kernel.http.deprecation import tell_deprecation
 from vivesphere.kernel.http.feed import History, StreamContext
 from vivesphere.kernel.http.headers import add_headers
@@ -44,8 +45,8 @@ from vivesphere.kernel.services import ServiceRegistry
 from vivesphere.kernel.settings import Settings
 from vivesphere.kernel.telemetry import Metrics
 
-TAKEN = {"asking", "body", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"}
-"""Names of parameters that are filled without a module: by Litestar, `asking` by us."""
+TAKEN = {"asking", "body", "browsers", "cookies", "data", "headers", "query", "request", "scope", "socket", "state"}
+"""Names of parameters that are filled without a module: by Litestar, `asking` and `browsers` by us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,7 @@ def build_http(modules: Sequence[Module], kernel: HttpKernel) -> Litestar:
 
 def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, authenticator: Authenticator) -> Litestar:
     limit = AnonymousLimit(settings.anonymous_per_minute, kernel.clock)
+    browsers = Browsers(settings.public_url)
     streams = StreamContext(
         bus=kernel.bus,
         history=kernel.history,
@@ -95,8 +97,8 @@ def _app(modules: Sequence[Module], kernel: HttpKernel, settings: HttpSettings, 
             sse_route(streams),
             static_files(kernel.static),
         ],
-        dependencies={"asking": Provide(asking_of)},
-        middleware=[Admission(authenticator, kernel.permissions, limit)],
+        dependencies={"asking": Provide(asking_of), "browsers": Provide(_giving(browsers), sync_to_thread=False)},
+        middleware=[Admission(authenticator, kernel.permissions, limit, browsers)],
         exception_handlers={Exception: answer},
         after_exception=[remember_error],
         before_send=[_finishing(_counting(kernel))],

@@ -16,7 +16,7 @@ from vivesphere.kernel.http.authentication import (
     Connection,
     offered_protocols,
     session_of,
-    token_in,
+    token_of,
 )
 
 GOING_AWAY = 1001
@@ -58,7 +58,7 @@ async def signed_out(connection: Connection) -> Close:
     """Returns, with what to close by, once the sign-in has expired or was ended. What does not watch it outlives it."""
     authenticator: Authenticator = connection.app.state[AUTHENTICATOR]
     clock: Clock = connection.app.state[CLOCK]
-    token = token_in(connection.scope["headers"], offered_protocols(connection.scope)) or ""
+    token = token_of(connection)
     expires_at = session_of(connection).expires_at
     while (left := (expires_at - clock.now()).total_seconds()) > 0:
         await clock.sleep(min(left, CHECKED_EVERY))

@@ -15,7 +15,7 @@ from vivesphere.kernel.http.problems import PathUnknown
 
 INDEX = "index.html"
 FOREVER = "public, max-age=31536000, immutable"
-RESERVED = ("api", "health", "metrics", "schema")
+RESERVED = (".well-known", "api", "health", "metrics", "schema")
 """First parts of paths that belong to the server: a mistyped one must not be answered with a page."""
 
 

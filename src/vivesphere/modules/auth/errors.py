@@ -1,6 +1,6 @@
 """What auth refuses."""
 
-from vivesphere.kernel.errors import Conflict, InvalidInput, NotFound, NotSignedIn, PermissionMissing
+from vivesphere.kernel.errors import Conflict, FieldError, InvalidInput, NotFound, NotSignedIn, PermissionMissing
 
 
 class CredentialsWrong(NotSignedIn):
@@ -21,6 +21,17 @@ class TokenRefused(NotSignedIn):
 class PasswordRefused(InvalidInput):
     slug = "password-refused"
     title = "The password cannot be used"
+
+
+class CurrentPasswordWrong(InvalidInput):
+    """No 401: whoever asks is signed in."""
+
+    slug = "current-password-wrong"
+    title = "The present password is wrong"
+
+    def __init__(self) -> None:
+        detail = "is not your present password"
+        super().__init__(f"What you gave {detail}.", [FieldError("/current_password", detail)])
 
 
 class UsernameRefused(InvalidInput):
@@ -51,3 +62,8 @@ class SetupDone(Conflict):
 class SetupRefused(PermissionMissing):
     slug = "setup-refused"
     title = "The set-up link is not valid"
+
+
+class SessionUnknown(NotFound):
+    slug = "session-unknown"
+    title = "There is no such sign-in"

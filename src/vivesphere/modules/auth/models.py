@@ -18,6 +18,7 @@ class UserRow(Model):
     username: Mapped[str] = mapped_column(sa.String(64))
     username_key: Mapped[str] = mapped_column(sa.String(200), unique=True)
     password_hash: Mapped[str] = mapped_column(sa.String(200))
+    password_changed_at: Mapped[datetime] = mapped_column(UtcTime)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
@@ -40,19 +41,32 @@ class MembershipRow(Model):
 
 
 class SessionRow(Model):
-    """One sign-in: the family of refresh tokens that came from it."""
+    """One sign-in: the family of refresh tokens that came from it.
+
+    It is over at `expires_at` unless it is used before, and at `ends_at` in any case; `expires_at` never lies behind `ends_at`.
+    `device`, `address` and `used_at` are of its last refresh. `csrf` is empty unless it lives in a browser's cookies.
+    """
 
     __tablename__ = "sessions"
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     user_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    device: Mapped[str] = mapped_column(sa.String(100))
+    address: Mapped[str] = mapped_column(sa.String(64))
+    csrf: Mapped[str] = mapped_column(sa.String(64))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+    used_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    ends_at: Mapped[datetime] = mapped_column(UtcTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
 
 
 class RefreshTokenRow(Model):
-    """`digest` is SHA-256 of the token: 256 random bits need no slow hash. `used_at` marks what must never come back."""
+    """`digest` is SHA-256 of the token: 256 random bits need no slow hash. `used_at` marks what must never come back.
+
+    `successor` is the token that was given for this one, sealed, for whoever asks twice at once; forgotten as soon as the
+    successor is used itself.
+    """
 
     __tablename__ = "refresh_tokens"
 
@@ -60,13 +74,15 @@ class RefreshTokenRow(Model):
     session_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    successor: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
 
 
 class SigningKeyRow(Model):
-    """`sealed` is the private key, as only the vault opens it."""
+    """`sealed` is the private key, as only the vault opens it; of a retired key, its public half. Verifies until `ends_at`."""
 
     __tablename__ = "signing_keys"
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     sealed: Mapped[bytes] = mapped_column(sa.LargeBinary)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+    ends_at: Mapped[datetime | None] = mapped_column(UtcTime)

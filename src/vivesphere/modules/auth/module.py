@@ -1,22 +1,48 @@
 """The wiring of auth."""
 
-from vivesphere.contracts.auth import LoginFailed, LoginSucceeded, PasswordChanged, RefreshTokenReused, UserCreated
+from datetime import timedelta
+
+from vivesphere.contracts.auth import (
+    LoginFailed,
+    LoginLocked,
+    LoginSucceeded,
+    PasswordChanged,
+    RefreshTokenReused,
+    SessionEnded,
+    SigningKeyRotated,
+    UserCreated,
+)
 from vivesphere.kernel.errors import Refusal, StartError
 from vivesphere.kernel.module import Job, Module, ModuleContext, OperatorCommand
-from vivesphere.modules.auth.controllers import AuthController, ProjectController
+from vivesphere.modules.auth.controllers import AuthController, ProjectController, UserController, web_keys
 from vivesphere.modules.auth.handlers import OperatorHandlers
 from vivesphere.modules.auth.keyring import Keyring
 from vivesphere.modules.auth.service import AuthService
+from vivesphere.modules.auth.session_controllers import BrowserController, SessionController
+from vivesphere.modules.auth.session_service import SessionService
 from vivesphere.modules.auth.settings import AuthSettings
+from vivesphere.modules.auth.tokens import AccessTokens
 
 
 def build(context: ModuleContext) -> Module:
     settings = context.settings.section("auth", AuthSettings)
-    keyring = Keyring(context.db, context.vault, context.principal, context.log)
-    auth = AuthService(context.db, context.permissions, context.clock, settings, keyring)
-    operator = OperatorHandlers(auth)
+    access = AccessTokens(context.clock, timedelta(minutes=settings.access_minutes))
+    keyring = Keyring(
+        context.db,
+        context.vault,
+        context.principal,
+        context.clock,
+        access,
+        lasts_days=settings.signing_key_days,
+        log=context.log,
+    )
+    sessions = SessionService(context.db, context.vault, context.principal, context.clock, settings, access)
+    auth = AuthService(context.db, context.permissions, context.clock, settings, sessions)
+    operator = OperatorHandlers(auth, sessions, keyring)
 
     async def start() -> None:
+        await keyring.open()
+        await sessions.start()
         try:
             await auth.start(context.settings.server.admin_password)
         except Refusal as refusal:
@@ -24,15 +50,28 @@ def build(context: ModuleContext) -> Module:
 
     return Module(
         name=context.name,
-        publishes=(LoginFailed, LoginSucceeded, PasswordChanged, RefreshTokenReused, UserCreated),
-        routes=(AuthController, ProjectController),
-        provides={"auth": auth},
+        publishes=(
+            LoginFailed,
+            LoginLocked,
+            LoginSucceeded,
+            PasswordChanged,
+            RefreshTokenReused,
+            SessionEnded,
+            SigningKeyRotated,
+            UserCreated,
+        ),
+        routes=(AuthController, UserController, ProjectController, BrowserController, SessionController, web_keys),
+        provides={"auth": auth, "sessions": sessions, "keyring": keyring},
         operator_commands=(
             OperatorCommand("auth.setup_link", operator.setup_link),
             OperatorCommand("auth.user.add", operator.add_user),
             OperatorCommand("auth.user.passwd", operator.change_password),
+            OperatorCommand("auth.user.sessions", operator.list_sessions),
+            OperatorCommand("auth.user.sign_out", operator.sign_out),
+            OperatorCommand("auth.keys.rotate", operator.rotate_keys),
         ),
-        jobs=(Job("prune", auth.prune),),
+        jobs=(Job("prune", sessions.prune), Job("rotate keys", keyring.rotate_with_age)),
         start=start,
-        authenticator=auth,
+        stop=auth.stop,
+        authenticator=sessions,
     )

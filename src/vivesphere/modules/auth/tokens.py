@@ -3,8 +3,9 @@
 import hashlib
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from joserfc import jwt
@@ -22,10 +23,12 @@ ISSUER = "vivesphere"
 AUDIENCE = "vivesphere-api"
 LONGEST_TOKEN = 4096
 CACHED = 4096
+NOT_OURS = "This is not an access token of this server; sign in again."
 
 
-class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """What an access token says (RFC 7519, 4.1); `sid` is the sign-in it came from. Times are in seconds."""
+class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an access token says (RFC 7519, 4.1); `sid` is the sign-in it came from, `csrf` is there if it lives in a browser's
+    cookies. Times are in seconds."""
 
     iss: str
     aud: str
@@ -35,11 +38,31 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     iat: int
     exp: int
     jti: str
+    csrf: str = ""
 
 
 class SigningKey(msgspec.Struct, frozen=True):
+    """`ends_at` is when a retired key, of which only the public half is left, verifies nothing any more."""
+
     id: str
     key: OKPKey
+    ends_at: datetime | None = None
+
+
+class _Signed(Protocol):
+    """What joserfc knows of a token before it is verified."""
+
+    def headers(self) -> dict[str, Any]: ...
+
+
+class Bearer(msgspec.Struct, frozen=True, kw_only=True):
+    """For whom an access token is: not beyond `until`, the end of the sign-in."""
+
+    user_id: str
+    username: str
+    session_id: str
+    csrf: str
+    until: datetime
 
 
 def new_key() -> tuple[str, bytes]:
@@ -48,8 +71,12 @@ def new_key() -> tuple[str, bytes]:
     return new_id(), msgspec.json.encode(key.as_dict(private=True))
 
 
-def open_key(key_id: str, plain: bytes) -> SigningKey:
-    return SigningKey(key_id, OKPKey.import_key(msgspec.json.decode(plain)))
+def open_key(key_id: str, plain: bytes, ends_at: datetime | None = None) -> SigningKey:
+    return SigningKey(key_id, OKPKey.import_key(msgspec.json.decode(plain)), ends_at)
+
+
+def public_half(key: SigningKey) -> bytes:
+    return msgspec.json.encode(key.key.as_dict(private=False))
 
 
 class AccessTokens:
@@ -59,34 +86,45 @@ class AccessTokens:
         self.lasts = lasts
         # Until the kept key is known, one that nobody else has: nothing can be signed with it that anybody would hold.
         self._key = open_key(*new_key())
+        self._keys = {self._key.id: self._key}
         self._clock = clock
         self._verified: OrderedDict[bytes, Session] = OrderedDict()
         self._revoked: dict[str, datetime] = {}
 
-    def sign_with(self, key: SigningKey) -> None:
-        """Use this key from now on. Tokens signed with another one are refused."""
+    def sign_with(self, key: SigningKey, retired: Iterable[SigningKey] = ()) -> None:
+        """Use this key from now on; what the `retired` have signed stays good. Tokens signed with any other are refused."""
         self._key = key
+        self._keys = {each.id: each for each in (*retired, key)}
         self._verified.clear()
 
-    def issue(self, user_id: str, username: str, session_id: str) -> str:
-        now = int(self._clock.now().timestamp())
+    def keys(self) -> list[SigningKey]:
+        """Those that verify now, the newest first."""
+        now = self._clock.now()
+        return [each for each in reversed(self._keys.values()) if each.ends_at is None or each.ends_at > now]
+
+    def issue(self, bearer: Bearer) -> tuple[str, int]:
+        """A token, and for how many seconds it is good."""
+        now = self._clock.now()
+        lasts = int(min(self.lasts, bearer.until - now).total_seconds())
+        began = int(now.timestamp())
         claims = Claims(
             iss=ISSUER,
             aud=AUDIENCE,
-            sub=user_id,
-            sid=session_id,
-            name=username,
-            iat=now,
-            exp=now + int(self.lasts.total_seconds()),
+            sub=bearer.user_id,
+            sid=bearer.session_id,
+            name=bearer.username,
+            iat=began,
+            exp=began + lasts,
             jti=new_id(),
+            csrf=bearer.csrf,
         )
         header = {"alg": ALGORITHM, "kid": self._key.id, "typ": "at+jwt"}
-        return jwt.encode(header, msgspec.structs.asdict(claims), self._key.key, algorithms=[ALGORITHM])
+        return jwt.encode(header, msgspec.to_builtins(claims), self._key.key, algorithms=[ALGORITHM]), lasts
 
     def verify(self, token: str) -> Session:
         """Raises TokenRefused: not ours, changed, expired, or its sign-in was ended."""
         if len(token) > LONGEST_TOKEN:
-            raise TokenRefused("This is not an access token of this server; sign in again.")
+            raise TokenRefused(NOT_OURS)
         digest = hashlib.sha256(token.encode()).digest()
         session = self._verified.get(digest)
         if session is None:
@@ -98,7 +136,7 @@ class AccessTokens:
             raise TokenRefused("This sign-in was ended; sign in again.")
         return session
 
-    def revoke(self, session_ids: set[str]) -> None:
+    def revoke(self, session_ids: Iterable[str]) -> None:
         """No access token of these sign-ins is good any more. Kept for as long as one could be."""
         now = self._clock.now()
         self._revoked = {each: until for each, until in self._revoked.items() if until > now}
@@ -107,18 +145,27 @@ class AccessTokens:
     def _decode(self, token: str) -> Session:
         try:
             # The list of algorithms is what keeps `none` and every other key's algorithm out (RFC 8725, 3.1).
-            decoded = jwt.decode(token, self._key.key, algorithms=[ALGORITHM])
+            decoded = jwt.decode(token, self._key_of, algorithms=[ALGORITHM])
             claims = msgspec.convert(decoded.claims, Claims)
         except (JoseError, msgspec.ValidationError, ValueError):
-            raise TokenRefused("This is not an access token of this server; sign in again.") from None
-        if not _is_ours(decoded.header, claims, self._key.id):
-            raise TokenRefused("This is not an access token of this server; sign in again.")
+            raise TokenRefused(NOT_OURS) from None
+        if decoded.header.get("typ") != "at+jwt" or (claims.iss, claims.aud) != (ISSUER, AUDIENCE):
+            raise TokenRefused(NOT_OURS)
         return Session(
             principal=principals.user(claims.sub),
             username=claims.name,
             expires_at=datetime.fromtimestamp(claims.exp, UTC),
             id=claims.sid,
+            csrf=claims.csrf,
         )
+
+    def _key_of(self, signed: _Signed) -> OKPKey:
+        """The key that a token names, of those we hold: the name is looked up and nothing else is done with it."""
+        named = signed.headers().get("kid")
+        key = self._keys.get(named) if isinstance(named, str) else None
+        if key is None or (key.ends_at is not None and key.ends_at <= self._clock.now()):
+            raise TokenRefused(NOT_OURS)
+        return key.key
 
     def _remember(self, digest: bytes, session: Session) -> Session:
         self._verified[digest] = session
@@ -127,12 +174,8 @@ class AccessTokens:
         return session
 
 
-def _is_ours(header: dict[str, Any], claims: Claims, key_id: str) -> bool:
-    return header.get("kid") == key_id and header.get("typ") == "at+jwt" and (claims.iss, claims.aud) == (ISSUER, AUDIENCE)
-
-
 def new_opaque_token() -> str:
-    """256 random bits for refresh tokens and set-up links."""
+    """256 random bits for refresh tokens, CSRF tokens and set-up links."""
     return secrets.token_urlsafe(32)
 
 

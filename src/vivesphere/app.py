@@ -160,7 +160,8 @@ class Application:
         return {stream.name: stream for module, _ in self.modules for stream in module.operator_streams}
 
     async def _open_database(self) -> None:
-        await asyncio.to_thread(migrate.bring_up_to_date, self._place, owners=tables.owners())
+        backups = self.data.backups
+        await asyncio.to_thread(migrate.bring_up_to_date, self._place, owners=tables.owners(), backups=backups)
         hooks = Hooks(
             check=self.bus.check,
             dispatch=self.bus.dispatch,
@@ -175,7 +176,7 @@ class Application:
         self.services.register("bus", self.bus.health)
         self._keep_events(self.database.handle(SYSTEM))
         known = migrate.revisions(paths.migrations())
-        self.backups = Backups(origin_of(self._place), self.data.backups, known, self.clock)
+        self.backups = Backups(origin_of(self._place), backups, known, self.clock)
         await self.backups.tidy()
 
     def _keep_events(self, system: DatabaseHandle) -> None:

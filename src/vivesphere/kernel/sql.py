@@ -1,4 +1,4 @@
-"""What goes into a statement of a plugin or a person, and what comes out. Knows no database, so that the SDK may speak of it."""
+"""What goes into a statement of a plugin or a person, and what comes out. Knows no database: the SDK speaks of it, too."""
 
 from collections.abc import Mapping, Sequence
 

@@ -36,8 +36,8 @@ class SqlHandle:
     async def query(self, text: str, parameters: Parameters = (), limits: QueryLimits = STANDARD_LIMITS) -> Rows:
         """What a SELECT gives, on one snapshot.
 
-        Raises StatementRefused for what the gate takes from nobody, AccessDenied for what is not the principal's, StatementFailed
-        for what is wrong, too large or too slow, or DatabaseUnavailable.
+        Raises StatementRefused for what the gate takes from nobody, AccessDenied for what is not the principal's,
+        StatementFailed for what is wrong, too large or too slow, or DatabaseUnavailable.
         """
         return await self._db.read(self._read, text, parameters, limits)
 
@@ -82,6 +82,7 @@ class SqlHandle:
 
     @staticmethod
     def _perform(tx: Unit, statement: Statement, parameters: Parameters, limits: QueryLimits) -> Rows:
+        tx.hurry(limits.seconds)
         try:
             result = tx.execute(_Written(statement.text), bound(statement, parameters))
         except sa.exc.IntegrityError as error:

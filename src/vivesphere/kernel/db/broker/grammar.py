@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from vivesphere.kernel.db.broker.lexicon import TYPES
+from vivesphere.kernel.db.broker.lexicon import TYPES, UNASKED
 from vivesphere.kernel.db.broker.statement import refused
 from vivesphere.kernel.db.errors import StatementRefused
 
@@ -77,6 +77,7 @@ PARTS: Final[Mapping[type[exp.Expr], frozenset[str]]] = {
 """Each part of a statement, and the details it may have."""
 
 _NUMBER = re.compile(r"(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+_UNASKED = re.compile(rf"\b({'|'.join(sorted(UNASKED))})\b", re.IGNORECASE | re.ASCII)
 _NAME = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
 _CAST_TO = frozenset({exp.DType.TEXT, exp.DType.INT, exp.DType.DOUBLE})
 
@@ -147,7 +148,10 @@ def _identifier(part: exp.Expr) -> None:
 
 
 def _literal(part: exp.Expr) -> None:
-    if not part.is_string and not _NUMBER.fullmatch(part.name):
+    if part.is_string:
+        if unasked := _UNASKED.search(part.name):
+            raise refused(f"the word {unasked[0]!r} in a text", "looks like a join to the engine: give the text as a parameter")
+    elif not _NUMBER.fullmatch(part.name):
         raise refused(part.name, "is no number: write it with digits, a point and an exponent")
 
 

@@ -26,6 +26,20 @@ def qualify(parts: Iterable[exp.Expr], prefix: str) -> None:
             part.this.set("this", full)
 
 
+def label(root: exp.Expr) -> None:
+    """Give each value of the result that has no name the one both databases can agree on: its function's, or `column2`."""
+    top = root
+    while isinstance(top, exp.SetOperation):
+        top = top.this
+    returned = root.args.get("returning")
+    for number, value in enumerate(returned.expressions if returned else top.expressions, 1):
+        if isinstance(value, exp.Alias | exp.Column | exp.Star) or not (returned or isinstance(top, exp.Select)):
+            continue
+        called = value.this if isinstance(value, exp.Window | exp.Filter) else value
+        name = called.sql_names()[0].lower() if isinstance(called, exp.Func) else f"column{number}"
+        value.replace(exp.Alias(this=value.copy(), alias=exp.Identifier(this=name, quoted=True)))
+
+
 def _is_named_by_with(table: exp.Table) -> bool:
     if _is_target(table):
         return False

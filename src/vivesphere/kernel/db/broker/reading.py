@@ -1,4 +1,4 @@
-"""From a stranger's text to a statement: shape, parser, grammar, names, dialect. Loads sqlglot; `gate` imports it when needed."""
+"""From a stranger's text to a statement: shape, parser, grammar, names, dialect. Loads sqlglot, so `gate` imports it late."""
 
 from typing import Final
 
@@ -18,6 +18,7 @@ def read(text: str, prefix: str, dialect: Dialect) -> Statement:
     root = _parsed(shape, text)
     parts = grammar.parts_of(root)
     names.qualify(parts, prefix)
+    names.label(root)
     return Statement(
         text=dialects.write(root, parts, dialect),
         writes=isinstance(root, grammar.WRITES),

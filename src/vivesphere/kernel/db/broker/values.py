@@ -1,4 +1,4 @@
-"""Values on their way in and out: what may be given for a parameter, and what of the result is given back as plain JSON values."""
+"""Values on their way: what may be given for a parameter, and what comes back of a result, as plain JSON values."""
 
 import math
 from collections.abc import Mapping

@@ -40,6 +40,8 @@ GATES = (
             "kept_replies",
             "deliveries",
             "dead_letters",
+            "places",
+            "spread",
         )
     ),
     Gate("kernel/db/sqlite", 100.0, ("src/vivesphere/kernel/db/sqlite/*",)),

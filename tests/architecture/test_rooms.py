@@ -23,6 +23,7 @@ ROOMS = {
 }
 
 ACCESS = "who may touch which table: the same rooms once more for grants and refusals, which are the kernel's"
+RECORDS = "the records of custom tables: the same rooms once more, beside those of the tables"
 BACKUPS = "backups: the same rooms once more for files, which are no rows of a table"
 
 SPECIAL_ROOMS: dict[str, dict[str, str]] = {
@@ -31,6 +32,7 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "access_handlers": ACCESS,
         "access_schemas": ACCESS,
         "access_service": ACCESS,
+        "allowance": "how many records a table has room for: memory, not in the database",
         "backup_controllers": BACKUPS,
         "backup_errors": BACKUPS,
         "backup_jobs": BACKUPS,
@@ -38,6 +40,12 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "backup_schemas": BACKUPS,
         "backup_service": BACKUPS,
         "backup_settings": BACKUPS,
+        "presentation": "tables and records as people see them",
+        "reading": "from the JSON of a record to the values of a row: pure functions",
+        "record_controllers": RECORDS,
+        "record_handlers": RECORDS,
+        "record_rules": RECORDS,
+        "record_service": RECORDS,
     },
     "auth": {
         "keyring": "the key that signs tokens: made once, kept sealed, opened at the start",

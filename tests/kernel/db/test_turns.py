@@ -7,6 +7,7 @@ import pytest
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.cause import Cause
+from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.db.sqlite import turns
 from vivesphere.kernel.db.sqlite.turns import Turns
 from vivesphere.kernel.db.work import Work
@@ -16,12 +17,15 @@ A, B, C = (principals.module(name) for name in "abc")
 QUOTES, DICE = (principals.plugin(name) for name in ("quotes", "dice"))
 
 
+def nothing(_tx: Unit, _number: int) -> None: ...
+
+
 def waiting(*who: Principal) -> Turns:
     loop = asyncio.get_running_loop()
     found = Turns()
     for number, each in enumerate(who):
         cause = Cause(source=each, actor=each)
-        found.add(Work(each, cause, loop.create_future(), rule=lambda _: None, args=(number,), kwargs={}))
+        found.add(Work(each, cause, loop.create_future(), rule=nothing, args=(number,), kwargs={}))
     return found
 
 

@@ -1,6 +1,6 @@
 """Grants: asked for by plugins, decided by people, told of, and forgotten with whom they concern."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Grants:
         self.database.hooks.dispatch = self.hear
         self.service = TableGrants(self.database.handle(SYSTEM), self.database.refresh_access)
 
-    def hear(self, envelopes: list[Envelope[Event]]) -> None:
+    def hear(self, envelopes: Sequence[Envelope[Event]]) -> None:
         assert all(envelope.cause.source == SYSTEM and envelope.seq for envelope in envelopes), "durable, and the kernel's"
         self.told += [envelope.payload for envelope in envelopes]
 

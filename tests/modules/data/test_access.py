@@ -47,7 +47,7 @@ def run(tx: Unit, sql: str) -> None:
     tx.execute(sa.text(sql))
 
 
-async def items(server: RunningApplication, path: str, **params: object) -> list[dict[str, Any]]:
+async def items(server: RunningApplication, path: str, **params: str | int) -> list[dict[str, Any]]:
     answer = await server.client.get(path, params=params)
     found: list[dict[str, Any]] = answer.raise_for_status().json()["items"]
     return found

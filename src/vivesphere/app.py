@@ -40,6 +40,7 @@ from vivesphere.kernel.db.backup.origins import origin_of
 from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.handle import Database, DatabaseHandle
 from vivesphere.kernel.db.location import place_of
+from vivesphere.kernel.db.maintenance import Maintenance
 from vivesphere.kernel.db.work import Hooks
 from vivesphere.kernel.effects import Effects, EffectsSettings
 from vivesphere.kernel.http.server import HttpKernel, build_http
@@ -230,6 +231,7 @@ class Application:
             history=EventHistory(self.database.handle(SYSTEM)),
             redelivery=self.redelivery,
             backups=self.backups,
+            maintenance=Maintenance(self._place, tables.owners()),
             bus_overview=self._bus_overview,
             vault=self.vault,
             settings=self.settings,

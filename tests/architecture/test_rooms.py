@@ -40,6 +40,7 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "backup_schemas": BACKUPS,
         "backup_service": BACKUPS,
         "backup_settings": BACKUPS,
+        "maintenance_handlers": "what the operator asks of the whole database, not of any table in it",
         "presentation": "tables and records as people see them",
         "reading": "from the JSON of a record to the values of a row: pure functions",
         "record_controllers": RECORDS,

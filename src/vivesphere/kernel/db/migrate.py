@@ -18,6 +18,7 @@ from vivesphere.kernel.db.backup.errors import BackupError
 from vivesphere.kernel.db.backup.folder import BackupFile
 from vivesphere.kernel.db.backup.making import Wanted, make
 from vivesphere.kernel.db.backup.origins import origin_of
+from vivesphere.kernel.db.installation import facts
 from vivesphere.kernel.db.location import Place, SqlitePlace
 from vivesphere.kernel.db.schema import Model
 from vivesphere.kernel.db.sqlite.migrating import SqliteGround
@@ -26,6 +27,9 @@ from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.principals import Principal
 
 VERSION_TABLE = "alembic_version"
+
+UNFINISHED = "unfinished_copy"
+"""The fact of an installation that is only half of one."""
 
 log = structlog.get_logger("vivesphere.db")
 
@@ -50,18 +54,29 @@ class Ground(Protocol):
 
 
 def bring_up_to_date(
-    place: Place, *, owners: Mapping[str, Principal], backups: Path | None = None, folder: Path | None = None
+    place: Place,
+    *,
+    owners: Mapping[str, Principal],
+    backups: Path | None = None,
+    folder: Path | None = None,
+    to_be_filled: bool = False,
 ) -> None:
     """Migrate the database, making it if need be. `owners` names the core's tables; `folder` holds the migrations; into
     `backups` (without it: none is made) goes what a person can go back to.
 
-    Raises StartError if it is newer than the code, is no database of ours, or cannot be written or backed up.
+    Raises StartError if it is newer than the code, is no database of ours, or cannot be written or backed up; also for the
+    target of a move that never came to its end, unless it is `to_be_filled` now.
     """
     ground, migrations = ground_of(place), folder or paths.migrations()
     try:
         with ground.migrating() as connection:
             _migrate(connection, place, ground, migrations, backups)
             register(connection, describe_core(Model.metadata, owners), datetime.now(UTC))
+            if is_unfinished(connection) and not to_be_filled:
+                raise StartError(
+                    f"{place} is what `vivesphere db move` or `restore` began to fill and did not finish: do it again with "
+                    "--force, or name another one in VIVESPHERE_DATABASE_URL."
+                )
     except BackupError as error:
         raise StartError(f"The database {place} was not migrated, since it could not be backed up before. {error}") from error
     except (sa.exc.DBAPIError, ground.driver_error, OSError) as error:
@@ -90,6 +105,16 @@ def describe(place: Place) -> str:
 def revisions(folder: Path) -> tuple[str, ...]:
     """The numbers of the migrations, oldest first: `versions/0001_first_release.py` is `0001`."""
     return tuple(sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*_*.py")))
+
+
+def mark_unfinished(connection: sa.Connection) -> None:
+    """Say of a database that it is about to be filled: what fills it replaces the mark with all the rest."""
+    if not is_unfinished(connection):
+        connection.execute(sa.insert(facts), {"key": UNFINISHED, "value": True})
+
+
+def is_unfinished(connection: sa.Connection) -> bool:
+    return connection.execute(sa.select(facts.c.key).where(facts.c.key == UNFINISHED)).first() is not None
 
 
 def back_up(place: Place, folder: Path, known: Sequence[str]) -> BackupFile:

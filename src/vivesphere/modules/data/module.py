@@ -16,7 +16,7 @@ from vivesphere.contracts.data import (
     TableCreated,
     TableDropped,
 )
-from vivesphere.kernel.module import Job, Module, ModuleContext, OperatorCommand
+from vivesphere.kernel.module import Job, Module, ModuleContext, OperatorCommand, OperatorStream
 from vivesphere.modules.data.access_controllers import AccessController
 from vivesphere.modules.data.access_handlers import AccessHandlers
 from vivesphere.modules.data.access_service import AccessService
@@ -26,6 +26,7 @@ from vivesphere.modules.data.backup_jobs import BackupSchedule
 from vivesphere.modules.data.backup_service import BackupService
 from vivesphere.modules.data.backup_settings import BackupSettings
 from vivesphere.modules.data.controllers import TableController
+from vivesphere.modules.data.maintenance_handlers import MaintenanceHandlers
 from vivesphere.modules.data.record_controllers import RecordController
 from vivesphere.modules.data.record_handlers import RecordHandlers
 from vivesphere.modules.data.record_service import RecordService
@@ -43,6 +44,7 @@ def build(context: ModuleContext) -> Module:
     records = RecordService(context.access, context.db, Allowance(settings.rows, tables.count_records), settings)
     context.settings.watch("data", DataSettings, tables.change)
     context.settings.watch("data", DataSettings, records.change)
+    maintenance = MaintenanceHandlers(backups, context.maintenance)
     handlers = RecordHandlers(context.access, records)
     return Module(
         name=context.name,
@@ -66,7 +68,15 @@ def build(context: ModuleContext) -> Module:
         ),
         routes=(TableController, RecordController, AccessController, BackupController),
         provides={"tables": tables, "records": records, "table_access": access, "backups": backups},
-        operator_commands=(OperatorCommand("data.access.list", AccessHandlers(access).list_access),),
+        operator_commands=(
+            OperatorCommand("data.access.list", AccessHandlers(access).list_access),
+            OperatorCommand("data.database.current", maintenance.current),
+        ),
+        operator_streams=(
+            OperatorStream("data.database.check", maintenance.check),
+            OperatorStream("data.database.vacuum", maintenance.vacuum),
+            OperatorStream("data.backups.create", maintenance.back_up),
+        ),
         jobs=(Job("backups", schedule.run),),
         health=schedule.health,
     )

@@ -18,8 +18,9 @@ from vivesphere.kernel.db.backup.making import reason_of
 from vivesphere.kernel.db.backup.progress import Progress, untold
 from vivesphere.kernel.db.backup.replacing import put_in_place
 from vivesphere.kernel.db.backup.verifying import Contents, verify
-from vivesphere.kernel.db.location import SqlitePlace
+from vivesphere.kernel.db.location import PostgresPlace, SqlitePlace
 from vivesphere.kernel.db.log_extent import LOG_ID
+from vivesphere.kernel.db.moving.transfer import Mover
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +58,33 @@ def restore(
     except (OSError, sqlite3.Error) as error:
         raise BackupFailed(f"{backup.name} was not restored: {reason_of(error)}.") from error
     return Restored(revision=contents.revision, rows=contents.rows, kept=None if kept is None else str(kept))
+
+
+def restore_into_server(
+    backup: Path,
+    place: PostgresPlace,
+    mover: Mover,
+    spare: Path,
+    *,
+    passphrase: str | None = None,
+    force: bool = False,
+    progress: Progress = untold,
+) -> Restored:
+    """Restore into a server's database; `spare` is a folder with room for the plain backup. Raises BackupError, MoveFailed or
+    StartError; the database is as it was then."""
+    try:
+        spare.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = unfinished(spare)
+        try:
+            open_backup(backup, partial, mover.migrations, passphrase, progress)
+            migrate.bring_up_to_date(SqlitePlace(partial), owners=mover.owners, folder=mover.migrations)
+            moved = mover.fill_server(SqlitePlace(partial), place, force=force, progress=progress)
+        finally:
+            discard(partial)
+    except (OSError, sqlite3.Error) as error:
+        raise BackupFailed(f"{backup.name} was not restored: {reason_of(error)}.") from error
+    rows = {name: proof.rows for name, proof in moved.tables.items()}
+    return Restored(revision=migrate.revisions(mover.migrations)[-1], rows=rows, kept=moved.kept)
 
 
 def open_backup(backup: Path, plain: Path, migrations: Path, passphrase: str | None, progress: Progress) -> Contents:

@@ -122,6 +122,19 @@ async def test_a_person_gives_takes_back_and_gives_again(server: RunningApplicat
     assert await items(server, GRANTS, status="requested") == []
 
 
+async def test_a_table_that_is_dropped_takes_its_grants_with_it(server: RunningApplication) -> None:
+    plants = {"name": "plants", "columns": [{"name": "body", "type": "text"}]}
+    asked, dice = {**ASKED, "table": "plants"}, server.application.database.handle(DICE)
+    for _ in range(2):
+        (await server.client.post("/api/v1/data/tables", json=plants)).raise_for_status()
+        with pytest.raises(AccessDenied):
+            await dice.read(run, "SELECT body FROM data_plants")
+        (await server.client.post(GRANTS, json=asked)).raise_for_status()
+        await dice.read(run, "SELECT body FROM data_plants")
+        (await server.client.delete("/api/v1/data/tables/plants")).raise_for_status()
+        assert await items(server, GRANTS) == []
+
+
 async def test_what_cannot_be_granted_is_told_clearly(server: RunningApplication) -> None:
     for table in ("nothing", "users", "roses", "data_leads"):
         assert problem(await server.client.post(GRANTS, json={**ASKED, "table": table})) == (404, "table-unknown")

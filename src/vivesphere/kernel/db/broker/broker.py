@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.db.broker.gate import Gate
-from vivesphere.kernel.db.broker.statement import Dialect, Statement, refused
+from vivesphere.kernel.db.broker.statement import Dialect, Statement
 from vivesphere.kernel.db.broker.values import bound, fetched
-from vivesphere.kernel.db.errors import AccessDenied, ConstraintViolated, StatementRefused
+from vivesphere.kernel.db.errors import AccessDenied, ConstraintViolated, ReadOnly, StatementRefused
 from vivesphere.kernel.db.fingerprint import fingerprint
 from vivesphere.kernel.db.handle import DatabaseHandle, Unit
 from vivesphere.kernel.events import TableAccessDenied
@@ -37,7 +37,7 @@ class SqlHandle:
         """What a SELECT gives, on one snapshot.
 
         Raises StatementRefused for what the gate takes from nobody, AccessDenied for what is not the principal's,
-        StatementFailed for what is wrong, too large or too slow, or DatabaseUnavailable.
+        StatementFailed for what is wrong, too large or too slow, ReadOnly for what changes rows, or DatabaseUnavailable.
         """
         return await self._db.read(self._read, text, parameters, limits)
 
@@ -61,7 +61,7 @@ class SqlHandle:
     def _read(self, tx: Unit, text: str, parameters: Parameters, limits: QueryLimits) -> Rows:
         statement = self._admitted(tx, text)
         if statement.writes:
-            raise refused("the statement", "changes rows, and this only reads: use execute")
+            raise ReadOnly("the statement changes rows, and this only reads: use execute")
         return self._perform(tx, statement, parameters, limits)
 
     def _write(self, tx: Unit, text: str, parameters: Parameters, limits: QueryLimits) -> Rows:

@@ -2,14 +2,12 @@
 `data_leads`. A plugin names a table of people, which somebody granted it, as the database does: `data_leads`."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from sqlglot import exp
 
+from vivesphere.kernel.db.access import USER_PREFIX
 from vivesphere.kernel.db.broker.statement import refused
-
-USER_PREFIX: Final = "data_"
-LONGEST_NAME = 63
+from vivesphere.kernel.db.definition import LONGEST_NAME, NAME
 
 
 def qualify(parts: Iterable[exp.Expr], prefix: str) -> None:
@@ -18,6 +16,8 @@ def qualify(parts: Iterable[exp.Expr], prefix: str) -> None:
     for part in parts:
         if isinstance(part, exp.Table) and not _is_named_by_with(part):
             bare = part.name
+            if not NAME.fullmatch(bare):
+                raise refused(bare, "is no table's name: tables have lower-case words, joined by single underscores")
             full = bare if prefix != USER_PREFIX and bare.startswith(USER_PREFIX) else prefix + bare
             if len(full) > LONGEST_NAME:
                 raise refused(bare, "is longer than any table's name: look it up among your tables")

@@ -42,6 +42,7 @@ GATES = (
             "dead_letters",
             "places",
             "spread",
+            "hot",
         )
     ),
     Gate("kernel/db/sqlite", 100.0, ("src/vivesphere/kernel/db/sqlite/*",)),

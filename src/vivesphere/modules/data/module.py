@@ -8,6 +8,8 @@ from vivesphere.contracts.data import (
     DeleteRecord,
     FindRecords,
     GetRecord,
+    ImportCompleted,
+    ImportProgressed,
     PutRecord,
     RecordChanged,
     RecordCreated,
@@ -32,6 +34,8 @@ from vivesphere.modules.data.record_handlers import RecordHandlers
 from vivesphere.modules.data.record_service import RecordService
 from vivesphere.modules.data.service import TableService
 from vivesphere.modules.data.settings import DataSettings
+from vivesphere.modules.data.transfer_controllers import TransferController
+from vivesphere.modules.data.transfer_service import TransferService
 
 
 def build(context: ModuleContext) -> Module:
@@ -41,9 +45,12 @@ def build(context: ModuleContext) -> Module:
     access = AccessService(context.principal, context.access, context.grants, context.history)
     settings = context.settings.section("data", DataSettings)
     tables = TableService(context.access, context.db, context.refresh_access, lifetime=context.lifetime, settings=settings)
-    records = RecordService(context.access, context.db, Allowance(settings.rows, tables.count_records), settings)
+    allowance = Allowance(settings.rows, tables.count_records)
+    records = RecordService(context.access, context.db, allowance, settings)
+    transfers = TransferService(context.bus, context.db, records, allowance, settings)
     context.settings.watch("data", DataSettings, tables.change)
     context.settings.watch("data", DataSettings, records.change)
+    context.settings.watch("data", DataSettings, transfers.change)
     maintenance = MaintenanceHandlers(backups, context.maintenance)
     handlers = RecordHandlers(context.access, records)
     return Module(
@@ -59,6 +66,8 @@ def build(context: ModuleContext) -> Module:
             BackupDeleted,
             BackupDownloaded,
             BackupFailed,
+            ImportCompleted,
+            ImportProgressed,
             RecordChanged,
             RecordCreated,
             RecordDeleted,
@@ -66,8 +75,8 @@ def build(context: ModuleContext) -> Module:
             TableCreated,
             TableDropped,
         ),
-        routes=(TableController, RecordController, AccessController, BackupController),
-        provides={"tables": tables, "records": records, "table_access": access, "backups": backups},
+        routes=(TableController, RecordController, TransferController, AccessController, BackupController),
+        provides={"tables": tables, "records": records, "transfers": transfers, "table_access": access, "backups": backups},
         operator_commands=(
             OperatorCommand("data.access.list", AccessHandlers(access).list_access),
             OperatorCommand("data.database.current", maintenance.current),

@@ -47,19 +47,14 @@ def changed_values(
 
 
 def from_cells(shape: Shape, cells: Mapping[str, str]) -> tuple[Record, list[FieldError]]:
-    """A line of CSV as the JSON of a record. An empty cell is no value, but an empty text where a text is required."""
+    """A line of CSV as the JSON of a record. An empty cell is no value: CSV has no other way to say so."""
     record: Record = {}
     found: list[FieldError] = []
     for name, cell in cells.items():
-        if name in SET_BY_SERVER:
-            continue
-        column = shape.own.get(name)
-        if not cell:
-            if column is not None and column.required and column.type == "text":
-                record[name] = ""
+        if not cell or name in SET_BY_SERVER:
             continue
         try:
-            record[name] = _type_of(column).parse(cell)
+            record[name] = _type_of(shape.own.get(name)).parse(cell)
         except ValueRefused as refused:
             found.append(FieldError(f"/{name}", str(refused)))
     return record, found

@@ -43,7 +43,7 @@ class RecordService:
 
     async def list_records(self, table: str, wanted: Wanted, cursor: str | None, limit: int) -> Page[Record]:
         """Raises TableUnknown, or InvalidInput for what the table cannot answer."""
-        self._check(table)
+        self.check(table)
         asked = _selection(wanted, _position_in(cursor, wanted.sort))
         shape, found = await self._db.read(record_rules.list_records, table, asked, limit + 1)
         items = found[:limit]
@@ -51,12 +51,12 @@ class RecordService:
 
     async def find_record(self, table: str, record_id: str) -> Record:
         """Raises TableUnknown or RecordUnknown."""
-        self._check(table)
+        self.check(table)
         return await self._db.read(record_rules.find_record, table, record_id)
 
     async def create_record(self, table: str, given: Record, once: IdempotencyKey[Record] | None = None) -> Record:
         """Raises TableUnknown, RecordInvalid, ValuesTaken, TableFull or RecordsContradict."""
-        self._check(table)
+        self.check(table)
         if (known := await self._db.answered(once)) is not None:
             return known
         await self._allowance.take(table, 1)
@@ -66,7 +66,7 @@ class RecordService:
         self, table: str, given: Sequence[Record], once: IdempotencyKey[list[str]] | None = None
     ) -> RecordsCreated:
         """All of them or none. Raises what `create_record` does."""
-        self._check(table)
+        self.check(table)
         ids = await self._db.answered(once)
         if ids is None:
             await self._allowance.take(table, len(given))
@@ -75,19 +75,19 @@ class RecordService:
 
     async def change_record(self, table: str, record_id: str, given: Record, seen: Versions) -> Record:
         """Raises TableUnknown, RecordUnknown, VersionOld, RecordInvalid, ValuesTaken or RecordsContradict."""
-        self._check(table)
+        self.check(table)
         return await self._db.write(
             record_rules.change_record, table, record_id, given, seen, value_bytes=self._settings.value_bytes
         )
 
     async def delete_record(self, table: str, record_id: str, seen: Versions) -> None:
         """Raises TableUnknown, RecordUnknown, VersionOld or RecordReferred."""
-        self._check(table)
+        self.check(table)
         await self._db.write(record_rules.delete_record, table, record_id, seen)
 
     async def pages(self, table: str, wanted: Wanted, size: int) -> AsyncIterator[tuple[Shape, list[Record]]]:
         """Every record, page by page: each page is of one moment, the next one of a later one. There is one page at least."""
-        self._check(table)
+        self.check(table)
         asked = _selection(wanted, None)
         while True:
             shape, found = await self._db.read(record_rules.list_records, table, asked, size)
@@ -97,8 +97,8 @@ class RecordService:
             keys = sort_keys(asked.sort, shape.fields)
             asked = msgspec.structs.replace(asked, after=position(keys, found[-1]))
 
-    def _check(self, table: str) -> None:
-        """A table that is made this very moment is not in force yet, and to touch it would be reported as a trespass."""
+    def check(self, table: str) -> None:
+        """Raises TableUnknown. A table that is made this moment is not in force yet; to touch it would be a trespass."""
         if not self._catalog.can(self._db.principal, "read", user_table(table)):
             raise TableUnknown(table)
 

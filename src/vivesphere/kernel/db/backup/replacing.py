@@ -10,6 +10,8 @@ from pathlib import Path
 from vivesphere.kernel.db.backup.durable import finish, sync_file
 from vivesphere.kernel.db.backup.errors import BackupFailed
 
+HEADER = b"SQLite format 3\0"
+
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 
 
@@ -42,7 +44,11 @@ def _keep(file: Path, kept: Path) -> None:
 
 
 def _bring_log_in(file: Path) -> None:
-    """So that the old file is whole by itself. One that is damaged is left with its log, which then is kept, too."""
+    """So that the old file is whole by itself. One that is damaged is left with its log, which then is kept, too: SQLite would
+    take the log of what it cannot read for an empty one, and remove it."""
+    with file.open("rb") as begun:
+        if begun.read(len(HEADER)) != HEADER:
+            return
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=1)) as old:
             old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -1,6 +1,6 @@
 """Grants: asked for by plugins, decided by people, told of, and forgotten with whom they concern."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from vivesphere.kernel import principals
 from vivesphere.kernel.bus.messages import Envelope, Event
 from vivesphere.kernel.cause import Cause, acting_under
 from vivesphere.kernel.db.access import Action, Granted
+from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.db.grant_errors import GrantDecided, GrantUnknown, TableNotThere
 from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.grants import Grant, GrantQuery, Status
@@ -41,7 +42,7 @@ class Grants:
         self.database.hooks.dispatch = self.hear
         self.service = TableGrants(self.database.handle(SYSTEM), self.database.refresh_access)
 
-    def hear(self, envelopes: list[Envelope[Event]]) -> None:
+    def hear(self, envelopes: Sequence[Envelope[Event]]) -> None:
         assert all(envelope.cause.source == SYSTEM and envelope.seq for envelope in envelopes), "durable, and the kernel's"
         self.told += [envelope.payload for envelope in envelopes]
 
@@ -186,6 +187,24 @@ async def test_who_asks_twice_under_one_key_decides_once(grants: Grants) -> None
     second = await grants.service.decide(first.id, "revoked", "garden", revoke)
     assert await grants.service.decide(first.id, "revoked", "garden", revoke) == second
     assert len(grants.told) == 2
+
+
+async def test_what_was_decided_while_the_policy_could_not_be_read_is_in_force_when_somebody_asks_again(grants: Grants) -> None:
+    given = await grants.service.grant(Granted(DICE, "read", "data_leads"), "garden")
+    broken = iter([DatabaseUnavailable("the disk is away")])
+
+    async def refresh() -> None:
+        for error in broken:
+            raise error
+        await grants.database.refresh_access()
+
+    service = TableGrants(grants.database.handle(SYSTEM), refresh)
+    with pytest.raises(DatabaseUnavailable):
+        await service.decide(given.id, "revoked", "garden")
+    assert grants.may()
+    with pytest.raises(GrantDecided):
+        await service.decide(given.id, "revoked", "garden")
+    assert not grants.may()
 
 
 async def test_a_plugin_that_is_gone_takes_its_grants_with_it(grants: Grants) -> None:

@@ -91,7 +91,7 @@ def _index(table: sa.Table, index: Index) -> sa.Index:
 def _described(description: TableDescription, table: sa.Table, definition: TableDefinition) -> TableDescription:
     kinds = {column.name: column.type for column in definition.columns}
     system = {name: kind.kind for name, kind in SYSTEM_TYPES.items()}
-    columns = tuple(ColumnDescription(each.name, kinds.get(each.name) or system[each.name]) for each in table.columns)
+    columns = tuple(ColumnDescription(str(each.name), kinds.get(each.name) or system[each.name]) for each in table.columns)
     return msgspec.structs.replace(description, columns=columns)
 
 

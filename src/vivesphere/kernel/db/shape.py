@@ -35,7 +35,7 @@ def shape_of(name: str, definition: bytes, layout: Layout = "records") -> Shape:
     with it SQLAlchemy's compiled statements."""
     own = {column.name: column for column in msgspec.json.decode(definition, type=TableDefinition).columns}
     table = sa.Table(name, metadata(), *keys(layout), *(_sql_column(column, layout) for column in own.values()))
-    return Shape(table, {each.name: Field(each, _type_of(each.name, own)) for each in table.columns}, own)
+    return Shape(table, {str(each.name): Field(each, _type_of(each.name, own)) for each in table.columns}, own)
 
 
 def encoded(definition: TableDefinition) -> bytes:

@@ -42,6 +42,9 @@ ONE_SENT: dict[str, Any] = {
 }
 PERMISSIONS = "x-vivesphere-permissions"
 
+STREAMED_BODY = "streamed_body"
+"""The `opt` of a handler that reads its body itself, piece by piece: the media types it takes."""
+
 DESCRIPTION = """\
 Everything ViveSphere does, over HTTP. Sign in with `POST /api/v1/auth/login` and send the access token as
 `Authorization: Bearer …`.
@@ -183,6 +186,8 @@ def _complete(operation: Json, path: str, method: str, handler: HTTPRouteHandler
     body = _body(handler)
     if body in by_type:
         operation["requestBody"] = {"content": {"application/json": {"schema": by_type[body]}}, "required": True}
+    if streamed := handler.opt.get(STREAMED_BODY):
+        operation["requestBody"] = {"content": {each: {"schema": {"type": "string"}} for each in streamed}, "required": True}
     success = operation["responses"][str(handler.status_code)]
     reply = _reply(handler)
     if reply in by_type:

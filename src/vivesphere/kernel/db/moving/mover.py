@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import sqlalchemy as sa
 
 from vivesphere.kernel.db.backup.progress import Progress, untold
+from vivesphere.kernel.db.migrate import is_unfinished
 from vivesphere.kernel.db.moving.errors import MoveFailed
 from vivesphere.kernel.db.moving.proof import Batches, Proof, Row, Tally
 from vivesphere.kernel.db.moving.shapes import Shape, compare, is_core, made_anew, shape_of, tables_of
 from vivesphere.kernel.db.moving.sides import Side
-
-_MADE_WITH_ROWS = frozenset({"table_metadata"})
 
 
 def copy_all(source: Side, target: Side, progress: Progress = untold) -> Mapping[str, Proof]:
@@ -35,9 +34,10 @@ def copy_all(source: Side, target: Side, progress: Progress = untold) -> Mapping
 
 
 def is_empty(side: Side) -> bool:
-    """Whether there is nothing but what the migrations make."""
+    """Whether there is nothing but what the migrations make, or an earlier move left that did not come to its end."""
+    expected = {"table_metadata", "installation"} if is_unfinished(side.connection) else {"table_metadata"}
     names = [str(table.name) for table in tables_of(side.connection)]
-    return not any(side.count(name) for name in names if name not in _MADE_WITH_ROWS)
+    return not any(side.count(name) for name in names if name not in expected)
 
 
 class _Counting:

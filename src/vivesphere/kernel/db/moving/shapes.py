@@ -36,6 +36,14 @@ def tables_of(connection: sa.Connection) -> Sequence[sa.Table]:
     return [*core, *sorted((table for table in tables if table not in core), key=lambda table: str(table.name))]
 
 
+def revision_of(connection: sa.Connection) -> str | None:
+    """None for a database that no migration has been run on."""
+    if not sa.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()  # noqa: S608 - a constant
+    return None if found is None else str(found)
+
+
 def is_core(name: str) -> bool:
     """Whether the migrations make it."""
     return not name.startswith(RESERVED)

@@ -1,10 +1,8 @@
-"""The command line: every command, but for those about events and the database."""
+"""The command line: every command, but for those about people, events and the database."""
 
 import gc
-import getpass
 import json
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,9 +10,10 @@ from typing import Any
 import click
 
 from vivesphere.cli_access import access
+from vivesphere.cli_auth import auth, user
 from vivesphere.cli_database import db
 from vivesphere.cli_events import events
-from vivesphere.cli_operator import ask_running_server, load_settings, operate, operate_existing, run
+from vivesphere.cli_operator import ask_running_server, load_settings, operate_existing, run
 from vivesphere.kernel.errors import ViveSphereError
 
 
@@ -81,35 +80,6 @@ def doctor() -> None:
 
 
 @cli.group()
-def user() -> None:
-    """People who may sign in."""
-
-
-_password = click.option(
-    "--password-stdin", is_flag=True, help="Read the password from the first line of standard input instead of asking for it."
-)
-
-
-@user.command("add")
-@click.argument("username")
-@click.option("--role", default="owner", show_default=True, help="owner, admin, manager, editor or viewer.")
-@_password
-def user_add(username: str, role: str, *, password_stdin: bool) -> None:
-    """Add a person who may sign in."""
-    operate("auth.user.add", {"username": username, "role": role, "password": _ask_password(from_stdin=password_stdin)})
-    click.echo(f"{username} may sign in.")
-
-
-@user.command("passwd")
-@click.argument("username")
-@_password
-def user_passwd(username: str, *, password_stdin: bool) -> None:
-    """Set a person's password; every session of theirs ends."""
-    operate("auth.user.passwd", {"username": username, "password": _ask_password(from_stdin=password_stdin)})
-    click.echo(f"{username} has a new password.")
-
-
-@cli.group()
 def settings() -> None:
     """What the server is set to."""
 
@@ -152,19 +122,8 @@ def _as_if_missing(*packages: str) -> Iterator[None]:
             del sys.modules[package]
 
 
-def _ask_password(*, from_stdin: bool) -> str:
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    with warnings.catch_warnings():
-        # Without a terminal the password would be read in the open, after a warning that nobody can heed.
-        warnings.simplefilter("error", getpass.GetPassWarning)
-        try:
-            return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
-        except getpass.GetPassWarning:
-            sentence = "There is no terminal to ask for the password on; give it with --password-stdin."
-            raise click.UsageError(sentence) from None
-
-
+cli.add_command(user)
+cli.add_command(auth)
 db.add_command(access)
 cli.add_command(db)
 cli.add_command(events)

@@ -25,6 +25,7 @@ ROOMS = {
 ACCESS = "who may touch which table: the same rooms once more for grants and refusals, which are the kernel's"
 FILES = "records in whole files: the same rooms once more for imports and exports"
 RECORDS = "the records of custom tables: the same rooms once more, beside those of the tables"
+SIGN_INS = "sign-ins: the same rooms once more for what begins, goes on and ends; the others are about who it is"
 BACKUPS = "backups: the same rooms once more for files, which are no rows of a table"
 
 SPECIAL_ROOMS: dict[str, dict[str, str]] = {
@@ -54,10 +55,15 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "transfer_service": FILES,
     },
     "auth": {
-        "keyring": "the key that signs tokens: made once, kept sealed, opened at the start",
+        "common_passwords": "the list of another package, read without the package",
+        "devices": "from a User-Agent to words: pure functions",
+        "keyring": "the keys that sign and verify tokens: kept sealed, opened at the start, replaced with age",
         "lockout": "slows guessing down: memory of a while, not in the database",
         "passwords": "Argon2id on threads of its own: neither a rule nor a use case",
         "roles": "the roles and what each holds: the one page that says so",
+        "session_controllers": SIGN_INS,
+        "session_rules": SIGN_INS,
+        "session_service": SIGN_INS,
         "tokens": "signing and reading access tokens: a format of its own (RFC 7519)",
     },
     "audit": {

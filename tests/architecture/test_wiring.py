@@ -28,6 +28,11 @@ OPEN_DOORS = {
     "/api/v1/auth/setup": "guarded by its one-time token",
     "/api/v1/auth/login": "where a session begins",
     "/api/v1/auth/refresh": "guarded by the refresh token",
+    "/api/v1/auth/browser/setup": "guarded by its one-time token, for our own pages",
+    "/api/v1/auth/browser/login": "where a session begins, for our own pages",
+    "/api/v1/auth/browser/refresh": "guarded by the refresh token in the cookie, and the CSRF token",
+    "/api/v1/auth/browser/logout": "the same; it must work when the access token is over",
+    "/.well-known/jwks.json": "public keys, for whoever is handed one of our tokens",
 }
 """Every route that needs no session, and why. The page and the API's description are below `PAGE`."""
 

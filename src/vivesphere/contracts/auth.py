@@ -66,8 +66,8 @@ class SessionEnded(Event, durable=True):
 
 
 class RefreshTokenReused(Event, durable=True):
-    """A refresh token came back after it was used: its whole family is revoked. Somebody else may have it; `address` and `device`
-    are of whoever came second."""
+    """A refresh token came back after it was used: its whole family is revoked. Somebody else may have it; `address` and
+    `device` are of whoever came second."""
 
     topic = "auth.refresh_token.reused"
     permission = "audit.entry.read"

@@ -21,8 +21,9 @@ from vivesphere.kernel.settings import Settings
 from vivesphere.kernel.vault import Vault
 from vivesphere.modules.auth import models
 from vivesphere.modules.auth.module import build
-from vivesphere.modules.auth.schemas import Tokens
+from vivesphere.modules.auth.keyring import Keyring
 from vivesphere.modules.auth.service import AuthService
+from vivesphere.modules.auth.session_service import Client, Issued, SessionService
 
 MODELS = (
     kernel.TableMetadata,
@@ -36,6 +37,9 @@ MODELS = (
 )
 CHEAP = {"VIVESPHERE_AUTH_ARGON2_PASSES": "1", "VIVESPHERE_AUTH_ARGON2_MEMORY_KIB": "8", "VIVESPHERE_AUTH_ARGON2_LANES": "1"}
 PASSWORD = "correct horse"
+HOME = Client(address="10.0.0.1", agent="httpx/0.28")
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+BROWSER = Client(address="10.0.0.1", agent=FIREFOX, browser=True)
 
 
 @dataclass
@@ -52,9 +56,17 @@ class AuthWorld:
 
     @property
     def auth(self) -> AuthService:
-        service = self.module.provides["auth"]
-        assert isinstance(service, AuthService)
-        return service
+        return auth_of(self.module)
+
+    @property
+    def sessions(self) -> SessionService:
+        return sessions_of(self.module)
+
+    @property
+    def keyring(self) -> Keyring:
+        keyring = self.module.provides["keyring"]
+        assert isinstance(keyring, Keyring)
+        return keyring
 
     @property
     def clock(self) -> FakeClock:
@@ -63,8 +75,8 @@ class AuthWorld:
     async def add(self, username: str = "ada", role: str = "owner") -> None:
         await self.auth.add_user(username, PASSWORD, role)
 
-    async def sign_in(self, username: str = "ada") -> Tokens:
-        return await self.auth.login(username, PASSWORD, "10.0.0.1")
+    async def sign_in(self, username: str = "ada", client: Client = HOME) -> Issued:
+        return await self.auth.login(username, PASSWORD, client)
 
     async def bearer(self, username: str = "ada") -> dict[str, str]:
         return {"Authorization": f"Bearer {(await self.sign_in(username)).access_token}"}
@@ -75,6 +87,22 @@ class AuthWorld:
         assert module.start is not None
         await module.start()
         return module
+
+
+def auth_of(module: Module) -> AuthService:
+    service = module.provides["auth"]
+    assert isinstance(service, AuthService)
+    return service
+
+
+def sessions_of(module: Module) -> SessionService:
+    service = module.provides["sessions"]
+    assert isinstance(service, SessionService)
+    return service
+
+
+def command(module: Module, name: str) -> Any:
+    return next(each.run for each in module.operator_commands if each.name == name)
 
 
 def build_auth(database: Database, bus: BusForTests, vault: Vault, tmp_path: Path, environ: Mapping[str, str]) -> Module:

@@ -25,7 +25,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A verified token: who it speaks for, and until when. Only one with a `csrf` may come in a cookie (`browsers.Browsers`)."""
+    """A verified token: who it speaks for, and until when. Only one with a `csrf` may come in a cookie (`Browsers`)."""
 
     principal: Principal
     username: str

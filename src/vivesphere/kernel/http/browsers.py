@@ -1,9 +1,9 @@
 """Signing in by cookie: what the cookies are called, how they are set, and when one is believed.
 
-A browser sends its cookies whoever wrote the page that asks. So a cookie counts only where the browser says that one of our own
-pages is asking (`Origin`, and `Sec-Fetch-Site` where it sends no Origin), and a change also needs the CSRF token, which only our
-own pages can read. All cookies are `SameSite=Strict`; by itself that would not do, since to SameSite every port of a host is the
-same site.
+A browser sends its cookies whoever wrote the page that asks. So a cookie counts only where the browser says that one of our
+own pages is asking (`Origin`, and `Sec-Fetch-Site` where it sends no Origin), and a change also needs the CSRF token, which
+only our own pages can read. All cookies are `SameSite=Strict`; by itself that would not do, since to SameSite every port of a
+host is the same site.
 
 Cookies know no ports either: the names carry the port, or two servers on one machine would sign each other's people out.
 """
@@ -49,8 +49,8 @@ class SignInCookies(msgspec.Struct, frozen=True, kw_only=True):
 class Browsers:
     """`public_url` is where browsers reach the server, if a proxy stands between and changes the `Host` header."""
 
-    def __init__(self, public_url: str | None = None) -> None:
-        self._public = None if public_url is None else urlsplit(public_url.rstrip("/").lower())
+    def __init__(self, public_url: str = "") -> None:
+        self._public = urlsplit(public_url.rstrip("/").lower()) if public_url else None
 
     def cookie(self, scope: Any, which: str) -> str | None:
         """The cookie of that name, if the request brought one; the one that only https can have set goes first."""
@@ -86,8 +86,8 @@ class Browsers:
         sent = _header(scope, CSRF_HEADER.lower().encode()) or ""
         if not csrf or not hmac.compare_digest(sent.encode(), csrf.encode()):
             raise CrossSite(
-                f"A change that signs in by cookie needs the header {CSRF_HEADER} with the value of the cookie {CSRF}; programs "
-                "send 'Authorization: Bearer <access token>' instead."
+                f"A change that signs in by cookie needs the header {CSRF_HEADER} with the value of the cookie {CSRF}; "
+                "programs send 'Authorization: Bearer <access token>' instead."
             )
 
     def keep(self, scope: Any, given: SignInCookies) -> list[Cookie]:

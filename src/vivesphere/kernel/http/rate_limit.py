@@ -26,13 +26,13 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         int, Meta(ge=1, le=1_000_000, description="Requests a minute from one address that is not signed in.")
     ] = 100
     public_url: Annotated[
-        str | None,
+        str,
         Meta(
-            pattern=r"^https?://[^/?#]+/?$",
+            pattern=r"^(https?://[^/?#\s]+/?)?$(?!\n)",
             description="Where browsers reach the server, such as https://bots.example.org: needed if a proxy in front changes "
             "the Host header. Pages of this address may sign in.",
         ),
-    ] = None
+    ] = ""
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1 << 30, description="The largest body a request may have.")] = 1 << 20
 
 

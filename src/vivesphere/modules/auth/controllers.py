@@ -90,6 +90,7 @@ class UserController(Controller):
     @get("/{user_id:str}/sessions", guards=[requires("auth.user_session.read")])
     async def list_user_sessions(
         self,
+        *,
         auth: AuthService,
         sessions: SessionService,
         request: Asked,
@@ -107,9 +108,7 @@ class UserController(Controller):
         await auth.check_user(user_id)
         return Ended(await sessions.revoke_all(user_id))
 
-    @post(
-        "/{user_id:str}/sessions/{session_id:str}/revoke", guards=[requires("auth.user_session.revoke")], status_code=204
-    )
+    @post("/{user_id:str}/sessions/{session_id:str}/revoke", guards=[requires("auth.user_session.revoke")], status_code=204)
     async def revoke_user_session(self, sessions: SessionService, user_id: UserId, session_id: SessionId) -> None:
         """End one sign-in of somebody. Its access tokens are refused at once."""
         await sessions.revoke(user_id, session_id)
@@ -130,8 +129,8 @@ class ProjectController(Controller):
 def web_keys(keyring: Keyring) -> Response[JsonWebKeys]:
     """The public keys that verify our access tokens (RFC 7517).
 
-    For programs that are handed one and want to know whose it is: the token's `kid` names the key, its `iss` is `vivesphere`, its
-    `aud` is `vivesphere-api`. That a sign-in was ended before its tokens expire only this server knows.
+    For programs that are handed one and want to know whose it is: the token's `kid` names the key, its `iss` is `vivesphere`,
+    its `aud` is `vivesphere-api`. That a sign-in was ended before its tokens expire only this server knows.
     """
     return Response(JsonWebKeys(keys=keyring.public()), headers={"Cache-Control": KEYS_LAST})
 
@@ -142,6 +141,4 @@ def client_of(request: Asked, *, browser: bool = False) -> Client:
 
 
 def _tokens(issued: Issued) -> Tokens:
-    return Tokens(
-        access_token=issued.access_token, expires_in=issued.access_lasts, refresh_token=issued.refresh_token
-    )
+    return Tokens(access_token=issued.access_token, expires_in=issued.access_lasts, refresh_token=issued.refresh_token)

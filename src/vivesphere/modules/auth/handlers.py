@@ -59,9 +59,8 @@ class OperatorHandlers:
         return {"count": await self._sessions.revoke_all(user_id)}
 
     async def rotate_keys(self, _arguments: dict[str, Any]) -> dict[str, Any]:
-        """`{key_id, still_good}`: the new key, and how many older ones still verify."""
-        key = await self._keyring.rotate()
-        return {"key_id": key.id, "still_good": len(self._keyring.public()) - 1}
+        """`{key_id}` of the new key."""
+        return {"key_id": (await self._keyring.rotate()).id}
 
 
 def _as(of: type[T], arguments: dict[str, Any]) -> T:

@@ -30,11 +30,11 @@ class Keyring:
     def __init__(
         self,
         db: DatabaseHandle,
+        *,
         vault: Vault,
         owner: Principal,
         clock: Clock,
         access: AccessTokens,
-        *,
         lasts_days: int,
         log: BoundLogger,
     ) -> None:
@@ -72,7 +72,7 @@ class Keyring:
         """Sign with a new key from now on. Nobody is signed out: what the old one has signed stays good until it expires."""
         async with self._rotating:
             now = self._clock.now()
-            old, *older = self._access.keys()
+            old, *older = self._access.verifying()
             retired = open_key(old.id, public_half(old), now + self._access.lasts)
             return await self._replace([*reversed(older), retired], reason)
 
@@ -86,7 +86,8 @@ class Keyring:
     def public(self) -> list[JsonWebKey]:
         """What others need to verify our tokens (RFC 7517, RFC 8037)."""
         return [
-            JsonWebKey(kid=key.id, x=str(key.key.as_dict(private=False)["x"]), alg=ALGORITHM) for key in self._access.keys()
+            JsonWebKey(kid=key.id, x=str(key.key.as_dict(private=False)["x"]), alg=ALGORITHM)
+            for key in self._access.verifying()
         ]
 
     async def _replace(self, retired: list[SigningKey], reason: Reason | None) -> SigningKey:

@@ -1,14 +1,14 @@
 """Slows down guessing. Wrong passwords are counted three ways, and each count makes the next tries wait, longer each time:
 
 - for a name from an address: the first to hold, and the only one that a person who mistypes ever meets;
-- for a name from all addresses, against a guess from each of many. Addresses from which the name has signed in before are spared,
-  or any stranger could keep a person out;
+- for a name from all addresses, against a guess from each of many. Addresses from which the name has signed in before are
+  spared, or any stranger could keep a person out;
 - from an address for all names, against one guess for each of many.
 
 A name that does not exist is counted like any other, so that waiting tells nobody which names do.
 
-Kept in memory, the most recent of each: a stranger cannot restart the server to be forgiven, and what strangers may write to the
-disk at will they can fill it with.
+Kept in memory, the most recent of each: a stranger cannot restart the server to be forgiven, and what strangers may write to
+the disk at will they can fill it with.
 """
 
 import ipaddress
@@ -103,8 +103,8 @@ class Lockout:
         self._homes: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
 
     def begin(self, name: str, address: str) -> tuple[Lock, ...]:
-        """Raises TooManyRequests while locked. The try counts as failed until `succeeded` or `not_tried` says otherwise: guesses
-        that run side by side must not all pass before the first one fails. Gives the locks that begin with it."""
+        """Raises TooManyRequests while locked. The try counts as failed until `succeeded` or `not_tried` says otherwise:
+        guesses that run side by side must not all pass before the first one fails. Gives the locks that begin with it."""
         counts = self._counts(name, address)
         wait = max(brake.wait(key) for brake, key in counts)
         if wait > 0:
@@ -112,8 +112,8 @@ class Lockout:
         return tuple(lock for brake, key in counts if (lock := brake.count(key)) is not None)
 
     def succeeded(self, name: str, address: str) -> None:
-        """Forgives what was mistyped, and this try. Not what else came from the address or for the name: a guesser may well have
-        an account, and who is guessed at signs in every day."""
+        """Forgives what was mistyped, and this try. Not what else came from the address or for the name: a guesser may well
+        have an account, and who is guessed at signs in every day."""
         self.not_tried(name, address)
         self._pairs.forget(_pair(name, address))
         network = _network(address)

@@ -29,14 +29,16 @@ def build(context: ModuleContext) -> Module:
     access = AccessTokens(context.clock, timedelta(minutes=settings.access_minutes))
     keyring = Keyring(
         context.db,
-        context.vault,
-        context.principal,
-        context.clock,
-        access,
+        vault=context.vault,
+        owner=context.principal,
+        clock=context.clock,
+        access=access,
         lasts_days=settings.signing_key_days,
         log=context.log,
     )
-    sessions = SessionService(context.db, context.vault, context.principal, context.clock, settings, access)
+    sessions = SessionService(
+        context.db, vault=context.vault, owner=context.principal, clock=context.clock, settings=settings, access=access
+    )
     auth = AuthService(context.db, context.permissions, context.clock, settings, sessions)
     operator = OperatorHandlers(auth, sessions, keyring)
 

@@ -44,8 +44,8 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrowserSignIn(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokens are in cookies that no script can read. `expires_in` is in seconds and speaks of the access token; `csrf_token` is
-    what each change must send as `X-CSRF-Token`, and is in the cookie `vivesphere_csrf`, too."""
+    """The tokens are in cookies that no script can read. `expires_in` is in seconds and speaks of the access token;
+    `csrf_token` is what each change must send as `X-CSRF-Token`, and is in the cookie `vivesphere_csrf`, too."""
 
     expires_in: Annotated[int, Meta(examples=[600])]
     csrf_token: str
@@ -74,8 +74,8 @@ class UserListing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignInListing(msgspec.Struct, frozen=True, kw_only=True):
-    """A sign-in that goes on. `used_at`, to within the life of an access token, `device` and `address` are of its last use; `current`
-    is the one that asks. It ends at `expires_at` if it is not used before, and at `ends_at` in any case."""
+    """A sign-in that goes on. `used_at`, to within the life of an access token, `device` and `address` are of its last use;
+    `current` is the one that asks. It ends at `expires_at` if it is not used before, and at `ends_at` in any case."""
 
     id: str
     device: Device

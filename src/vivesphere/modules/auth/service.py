@@ -102,8 +102,8 @@ class AuthService:
         return issued
 
     async def change_own_password(self, session: Session, current: str, new: str, address: str) -> None:
-        """Ends every other sign-in of the user. Raises CurrentPasswordWrong, PasswordRefused, or TooManyRequests after some wrong
-        passwords: whoever finds a page left open must not be able to guess on."""
+        """Ends every other sign-in of the user. Raises CurrentPasswordWrong, PasswordRefused, or TooManyRequests after some
+        wrong passwords: whoever finds a page left open must not be able to guess on."""
         user = await self._proved(session.username, current, address)
         if user is None or user.id != principals.name(session.principal):
             raise CurrentPasswordWrong
@@ -144,7 +144,9 @@ class AuthService:
         """Everybody, the oldest first."""
         found = await self._db.read(rules.list_users, decode_cursor(cursor, str) or "", limit + 1)
         listed = [
-            UserListing(id=each.id, username=each.username, role=self._role(principals.user(each.id)), created_at=each.created_at)
+            UserListing(
+                id=each.id, username=each.username, role=self._role(principals.user(each.id)), created_at=each.created_at
+            )
             for each in found
         ]
         return page(listed, limit, lambda user: user.id)

@@ -24,7 +24,7 @@ class BrowserController(Controller):
     async def set_up_in_browser(
         self, auth: AuthService, browsers: Browsers, request: Asked, data: Setup
     ) -> Response[BrowserSignIn]:
-        """Make the first user, who owns the server, and sign them in by cookie. Works once, with the link that the server printed."""
+        """Make the first user, who owns the server, and sign them in by cookie. Works once, with the server's link."""
         browsers.check_origin(request.scope)
         issued = await auth.set_up(data.token, data.username, data.password, client_of(request, browser=True))
         return _given(browsers, request, issued)
@@ -40,9 +40,7 @@ class BrowserController(Controller):
         return _given(browsers, request, issued)
 
     @post("/refresh", guards=[public], status_code=200)
-    async def refresh_browser(
-        self, sessions: SessionService, browsers: Browsers, request: Asked
-    ) -> Response[BrowserSignIn]:
+    async def refresh_browser(self, sessions: SessionService, browsers: Browsers, request: Asked) -> Response[BrowserSignIn]:
         """New tokens for the refresh token in the cookie. Needs the header `X-CSRF-Token`."""
         token, csrf = _asked_with(browsers, request)
         if not token:

@@ -74,9 +74,7 @@ def rotate(tx: Unit, old: str, new: Successor, caller: Caller, *, idle: timedelt
             return Rotation(session=session, username=token.username, again=token.successor)
         repository.revoke_session(tx, session.id, now)
         tx.emit(
-            RefreshTokenReused(
-                user_id=session.user_id, session_id=session.id, address=caller.address, device=caller.device
-            )
+            RefreshTokenReused(user_id=session.user_id, session_id=session.id, address=caller.address, device=caller.device)
         )
         return Rotation(session=session, reused=True)
     repository.use_token(tx, old, session.id, new.sealed, now)

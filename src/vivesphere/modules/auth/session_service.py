@@ -1,4 +1,4 @@
-"""Sign-ins: how one begins, is renewed, listed and ended. What it is made of are one session, its refresh tokens and access tokens.
+"""Sign-ins: how one begins, is renewed, listed and ended.
 
 The access token is short-lived and never looked up; the refresh token is looked up, used once, and replaced by its successor.
 """
@@ -49,7 +49,14 @@ class SessionService:
     """Also the server's Authenticator."""
 
     def __init__(
-        self, db: DatabaseHandle, vault: Vault, owner: Principal, clock: Clock, settings: AuthSettings, access: AccessTokens
+        self,
+        db: DatabaseHandle,
+        *,
+        vault: Vault,
+        owner: Principal,
+        clock: Clock,
+        settings: AuthSettings,
+        access: AccessTokens,
     ) -> None:
         self._db = db
         self._vault = vault
@@ -119,9 +126,7 @@ class SessionService:
         """End what a browser's cookies hold, also when the access token is over already."""
         self._access.revoke(await self._db.write(session_rules.sign_out, None, digest_of(refresh_token), None, csrf))
 
-    async def list_sign_ins(
-        self, user_id: str, cursor: str | None, limit: int, *, current: str = ""
-    ) -> Page[SignInListing]:
+    async def list_sign_ins(self, user_id: str, cursor: str | None, limit: int, *, current: str = "") -> Page[SignInListing]:
         """Those of the user that go on, the newest first."""
         found = await self._db.read(session_rules.list_sessions, user_id, decode_cursor(cursor, str), limit + 1)
         return page([_listing(each, current) for each in found], limit, lambda each: each.id)

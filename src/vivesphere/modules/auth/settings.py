@@ -19,8 +19,8 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Meta(
             ge=0,
             le=60,
-            description="For how long a refresh token that was used gives the same answer again, to two tabs that asked at once; "
-            "0 takes every second use for theft.",
+            description="For how long a refresh token that was used gives the same answer again, to two tabs that asked at "
+            "once; 0 takes every second use for theft.",
         ),
     ] = 10
     signing_key_days: Annotated[

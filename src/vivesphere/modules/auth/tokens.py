@@ -97,7 +97,7 @@ class AccessTokens:
         self._keys = {each.id: each for each in (*retired, key)}
         self._verified.clear()
 
-    def keys(self) -> list[SigningKey]:
+    def verifying(self) -> list[SigningKey]:
         """Those that verify now, the newest first."""
         now = self._clock.now()
         return [each for each in reversed(self._keys.values()) if each.ends_at is None or each.ends_at > now]

@@ -28,7 +28,7 @@ from vivesphere.kernel.telemetry import Metrics
 
 @dataclass
 class NamesAsTokens:
-    """`authenticate("ada")` is ada's session, unless she was signed out."""
+    """`authenticate("ada")` is ada's session, unless she was signed out. Her session takes cookies, `vic`'s does not."""
 
     bus: BusForTests
     signed_out: set[str] = field(default_factory=set)
@@ -37,7 +37,8 @@ class NamesAsTokens:
         if token in self.signed_out or token not in ("ada", "vic"):
             raise NotSignedIn("This token is not valid.")
         expires = self.bus.clock.now() + timedelta(minutes=10)
-        return Session(principal=principals.user(token), username=token, expires_at=expires)
+        csrf = "ada's csrf" if token == "ada" else ""
+        return Session(principal=principals.user(token), username=token, expires_at=expires, csrf=csrf)
 
 
 class EmptyLog:

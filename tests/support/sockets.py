@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -65,11 +65,16 @@ class SocketForTests:
 
 @asynccontextmanager
 async def connect(
-    app: Litestar, path: str, *, token: str | None = None, protocols: Sequence[str] = ()
+    app: Litestar,
+    path: str,
+    *,
+    token: str | None = None,
+    protocols: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[SocketForTests]:
     """Connect; `token` goes into the header. The connection's task must end by itself once the client has gone."""
     socket = SocketForTests()
-    headers = [(b"host", b"test")] + ([(b"authorization", f"Bearer {token}".encode())] if token else [])
+    sent = {"host": "test"} | ({"authorization": f"Bearer {token}"} if token else {}) | dict(headers or {})
     scope = {
         "type": "websocket",
         "asgi": {"version": "3.0"},
@@ -78,7 +83,7 @@ async def connect(
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": headers,
+        "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
         "client": ("127.0.0.1", 50000),
         "server": ("test", 80),
         "subprotocols": list(protocols),

@@ -96,3 +96,59 @@ async def test_a_role_opens_what_it_holds_and_no_more(world: AuthWorld) -> None:
     headers = await world.bearer("vic")
     for path in ("/api/v1/projects", f"{AUTH}/validate"):
         assert (await world.http.client.get(path, headers=headers)).status_code == 200
+
+
+async def test_ones_own_password_is_changed_over_http(world: AuthWorld) -> None:
+    await world.add()
+    headers = await world.bearer()
+    change = {"current_password": PASSWORD, "new_password": "another password"}
+    for changed, pointer in (
+        ({"current_password": "wrong password"}, "/current_password"),
+        ({"new_password": "short"}, "/new_password"),
+        ({"new_password": "password123"}, "/new_password"),
+    ):
+        answer = await world.http.client.post(f"{AUTH}/password", headers=headers, json=change | changed)
+        assert (answer.status_code, [error["pointer"] for error in answer.json()["errors"]]) == (422, [pointer])
+    assert (await world.http.client.post(f"{AUTH}/password", json=change)).status_code == 401
+    answer = await world.http.client.post(f"{AUTH}/password", headers=headers, json=change)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert (await world.http.client.get(f"{AUTH}/validate", headers=headers)).status_code == 200
+    login = {"username": "ada", "password": "another password"}
+    assert (await world.http.client.post(f"{AUTH}/login", json=login)).status_code == 200
+
+
+async def test_an_administrator_sees_and_ends_sign_ins_of_others_and_nobody_else_does(world: AuthWorld) -> None:
+    await world.add("ada", "admin")
+    await world.add("vic", "viewer")
+    await world.add("max", "manager")
+    ada, vic, max_ = await world.bearer("ada"), await world.bearer("vic"), await world.bearer("max")
+    users = (await world.http.client.get(f"{AUTH}/users", headers=ada)).json()["items"]
+    assert [(user["username"], user["role"]) for user in users] == [("ada", "admin"), ("vic", "viewer"), ("max", "manager")]
+    of_vic = f"{AUTH}/users/{users[1]['id']}/sessions"
+    listed = (await world.http.client.get(of_vic, headers=ada)).json()["items"]
+    assert [(each["address"], each["current"]) for each in listed] == [("10.0.0.1", False)]
+    one = f"{of_vic}/{listed[0]['id']}/revoke"
+    for path in (one, f"{of_vic}/revoke"):
+        for headers in (vic, max_):
+            assert (await world.http.client.post(path, headers=headers)).status_code == 403
+    for headers in (vic, max_):
+        assert (await world.http.client.get(of_vic, headers=headers)).status_code == 403
+    assert (await world.http.client.post(one, headers=ada)).status_code == 204
+    assert (await world.http.client.post(one, headers=ada)).status_code == 404
+    assert (await world.http.client.get(f"{AUTH}/validate", headers=vic)).status_code == 401
+    await world.sign_in("vic")
+    assert (await world.http.client.post(f"{of_vic}/revoke", headers=ada)).json() == {"count": 1}
+    for path in (f"{AUTH}/users/nobody/sessions/revoke", f"{AUTH}/users/nobody/sessions/x/revoke"):
+        assert (await world.http.client.post(path, headers=ada)).status_code == 404
+    assert (await world.http.client.get(f"{AUTH}/users/nobody/sessions", headers=ada)).status_code == 404
+
+
+async def test_nobody_ends_a_sign_in_of_another_by_its_id(world: AuthWorld) -> None:
+    await world.add("ada")
+    await world.add("eve", "viewer")
+    ada, eve = await world.bearer("ada"), await world.bearer("eve")
+    mine = (await world.http.client.get(f"{AUTH}/sessions", headers=ada)).json()["items"][0]["id"]
+    answer = await world.http.client.post(f"{AUTH}/sessions/{mine}/revoke", headers=eve)
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:vivesphere:problem:session-unknown")
+    assert (await world.http.client.post(f"{AUTH}/sessions/{mine}/revoke", headers=ada)).status_code == 204
+    assert (await world.http.client.get(f"{AUTH}/validate", headers=ada)).status_code == 401

@@ -20,8 +20,8 @@ from vivesphere.kernel.module import Module, ModuleContext
 from vivesphere.kernel.settings import Settings
 from vivesphere.kernel.vault import Vault
 from vivesphere.modules.auth import models
-from vivesphere.modules.auth.module import build
 from vivesphere.modules.auth.keyring import Keyring
+from vivesphere.modules.auth.module import build
 from vivesphere.modules.auth.service import AuthService
 from vivesphere.modules.auth.session_service import Client, Issued, SessionService
 

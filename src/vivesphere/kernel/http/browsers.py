@@ -11,7 +11,6 @@ Cookies know no ports either: the names carry the port, or two servers on one ma
 import hmac
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from litestar.datastructures import Cookie
@@ -46,11 +45,16 @@ class SignInCookies(msgspec.Struct, frozen=True, kw_only=True):
     csrf: str
 
 
+class _Site(msgspec.Struct, frozen=True):
+    scheme: str
+    netloc: str
+
+
 class Browsers:
     """`public_url` is where browsers reach the server, if a proxy stands between and changes the `Host` header."""
 
     def __init__(self, public_url: str = "") -> None:
-        self._public = urlsplit(public_url.rstrip("/").lower()) if public_url else None
+        self._public = _parts(public_url.rstrip("/")) if public_url else None
 
     def cookie(self, scope: Any, which: str) -> str | None:
         """The cookie of that name, if the request brought one; the one that only https can have set goes first."""
@@ -63,7 +67,7 @@ class Browsers:
         """Raises CrossSite unless one of our own pages asks, or something that is no browser."""
         origin = _header(scope, b"origin")
         if origin is not None:
-            if not self._is_ours(origin.lower(), scope):
+            if not self._is_ours(origin, scope):
                 raise CrossSite(
                     f"This came from a page of {origin[:100]!r}, which is not this server's. If it is, and a proxy stands in "
                     "front, name the address that people use in VIVESPHERE_HTTP_PUBLIC_URL."
@@ -114,13 +118,13 @@ class Browsers:
         )
 
     def _is_ours(self, origin: str, scope: Any) -> bool:
-        parts = urlsplit(origin)
-        if self._public is not None and (parts.scheme, parts.netloc) == (self._public.scheme, self._public.netloc):
+        page = _parts(origin)
+        if page == self._public:
             return True
-        if parts.netloc != _host(scope) or parts.scheme not in ("http", "https"):
+        if not page.netloc or page.netloc != _host(scope) or page.scheme not in ("http", "https"):
             return False
         # Where TLS ends in a proxy we are asked over http by a page of https; the other way round is somebody in between.
-        return parts.scheme == "https" or scope["scheme"] in ("http", "ws")
+        return page.scheme == "https" or scope["scheme"] in ("http", "ws")
 
     def _is_https(self, scope: Any) -> bool:
         """Whether the browser speaks https, as far as the request tells: with a TLS proxy in front, its Origin does."""
@@ -142,6 +146,12 @@ def cookies_in(scope: Any) -> Mapping[str, str]:
         name, _, value = pair.partition("=")
         found.setdefault(name.strip(), value.strip().strip('"'))
     return found
+
+
+def _parts(origin: str) -> _Site:
+    """An origin is a scheme and a host with its port: nothing that a parser of addresses could stumble over (RFC 6454, 7)."""
+    scheme, _, netloc = origin.lower().partition("://")
+    return _Site(scheme, netloc)
 
 
 def _pairs(scope: Any) -> Iterator[str]:

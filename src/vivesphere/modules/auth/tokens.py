@@ -5,12 +5,13 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
+from msgspec import Meta
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.clock import Clock
@@ -28,7 +29,7 @@ NOT_OURS = "This is not an access token of this server; sign in again."
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an access token says (RFC 7519, 4.1); `sid` is the sign-in it came from, `csrf` is there if it lives in a browser's
-    cookies. Times are in seconds."""
+    cookies. Times are in seconds, `exp` no later than a datetime can hold."""
 
     iss: str
     aud: str
@@ -36,7 +37,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sid: str
     name: str
     iat: int
-    exp: int
+    exp: Annotated[int, Meta(ge=0, le=253_402_300_799)]
     jti: str
     csrf: str = ""
 

@@ -58,6 +58,12 @@ const plan = createRoute({ getParentRoute: () => signedIn, path: "/plans/$planId
 const run = createRoute({ getParentRoute: () => signedIn, path: "/runs/$runId", component: RunPage });
 const triggers = createRoute({ getParentRoute: () => signedIn, path: "/triggers", component: TriggersPage });
 
+const account = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/account",
+  component: lazyRouteComponent(() => import("./pages/AccountPage"), "AccountPage"),
+});
+
 // What only operators look at is fetched when they do.
 const events = createRoute({
   getParentRoute: () => signedIn,
@@ -91,7 +97,7 @@ const event = createRoute({
 const routeTree = root.addChildren([
   login,
   setup,
-  signedIn.addChildren([dashboard, chat, tools, tool, plugins, plans, plan, run, triggers, events, eventHistory, deadLetters, bus, event]),
+  signedIn.addChildren([dashboard, chat, tools, tool, plugins, plans, plan, run, triggers, account, events, eventHistory, deadLetters, bus, event]),
 ]);
 
 export function createAppRouter() {

@@ -18,6 +18,11 @@ export const whoQuery = queryOptions({
   staleTime: Infinity,
 });
 
+export const signInsQuery = queryOptions({
+  queryKey: ["sign-ins"],
+  queryFn: () => everyItem((cursor) => answer(client.GET("/api/v1/auth/sessions", { params: { query: { limit: PAGE, cursor } } }))),
+});
+
 export const healthQuery = queryOptions({ queryKey: ["health"], queryFn: readiness, refetchInterval: 10_000 });
 
 export const botsQuery = queryOptions({

@@ -18,7 +18,7 @@ type Success = 200 | 201 | 202;
 
 type Item<P extends keyof paths> = Answer<P, "get"> extends { items: (infer I)[] } ? I : never;
 
-export type Tokens = Answer<"/api/v1/auth/login", "post">;
+export type SignIn = Item<"/api/v1/auth/sessions">;
 export type Bot = Item<"/api/v1/bots">;
 export type Account = Bot["accounts"][number];
 export type Platform = Item<"/api/v1/platforms">;

@@ -22,6 +22,8 @@ const STALE_BY: readonly [prefix: string, query: string][] = [
   ["plans.plan.", "plans"],
   ["plans.", "runs"],
   ["triggers.", "triggers"],
+  ["auth.login.", "sign-ins"],
+  ["auth.session.", "sign-ins"],
 ];
 
 const REFRESH_PACE_MS = 300;
@@ -66,7 +68,6 @@ export function StreamProvider({ children }: { children: ReactNode }) {
     };
     const connection = new Connection({
       url: socketUrl("/api/v1/stream"),
-      token: () => session.accessToken,
       onOpen: (send) => {
         send(place.begin());
         // What happened while the stream was away is read again.

@@ -4,14 +4,12 @@ export type ConnectionState = "connecting" | "open" | "waiting" | "closed";
 
 interface Wiring {
   url: string;
-  /** The current access token; asked again at every attempt. */
-  token: () => string | null;
   onOpen?: (send: (frame: unknown) => void) => void;
   onFrame: (frame: unknown) => void;
   onState: (state: ConnectionState) => void;
-  /** The server refused the token: a chance to refresh it before the next attempt. */
+  /** The server refused the cookies: a chance to renew them before the next attempt. */
   onUnauthorised: () => Promise<unknown>;
-  /** The server will not have this connection, token or not, and said why; it is not tried again by itself. */
+  /** The server will not have this connection, signed in or not, and said why; it is not tried again by itself. */
   onRefused?: (reason: string) => void;
 }
 
@@ -21,10 +19,7 @@ const STABLE_AFTER_MS = 5_000;
 const UNAUTHORISED = 4401;
 const REFUSED = new Set([4400, 4403, 4404]);
 
-/**
- * One WebSocket that comes back. The token travels as a subprotocol, since a browser can set no header on a WebSocket and an
- * address ends up in logs.
- */
+/** One WebSocket that comes back. It signs in by the cookies, as every request of the page does. */
 export class Connection {
   #socket: WebSocket | null = null;
   #attempt = 0;
@@ -61,10 +56,8 @@ export class Connection {
   };
 
   #open(): void {
-    const token = this.wiring.token();
-    const protocols = token ? ["vivesphere.v1", `bearer.${token}`] : ["vivesphere.v1"];
     this.wiring.onState("connecting");
-    const socket = new WebSocket(this.wiring.url, protocols);
+    const socket = new WebSocket(this.wiring.url, ["vivesphere.v1"]);
     this.#socket = socket;
     socket.onopen = () => {
       // A server that accepts and closes at once must still meet the back-off.

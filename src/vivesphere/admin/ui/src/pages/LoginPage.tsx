@@ -25,8 +25,8 @@ export function LoginPage() {
   const state = useSessionState();
   const status = useQuery(statusQuery);
   const login = useMutation({
-    mutationFn: (body: { username: string; password: string }) => answer(openClient.POST("/api/v1/auth/login", { body })),
-    onSuccess: (tokens) => session.signIn(tokens),
+    mutationFn: (body: { username: string; password: string }) => answer(openClient.POST("/api/v1/auth/browser/login", { body })),
+    onSuccess: () => session.signIn(),
   });
   useEffect(() => {
     // Unreachable is no reason to forget the session: the form stands there meanwhile.

@@ -9,12 +9,11 @@ import { statusQuery } from "../api/queries";
 import { t } from "../messages";
 import { ButtonLink } from "../parts/ButtonLink";
 import { ErrorNotice } from "../parts/ErrorNotice";
-import { PasswordField, UsernameField } from "../parts/PasswordFields";
+import { PasswordField, SHORTEST_PASSWORD, UsernameField } from "../parts/PasswordFields";
 import { useSessionState } from "../session/useSession";
 import { Welcome } from "../shell/Welcome";
 
 const route = getRouteApi("/setup");
-const SHORTEST_PASSWORD = 8;
 
 interface Wish {
   token: string;
@@ -29,9 +28,9 @@ export function SetupPage() {
   const status = useQuery(statusQuery);
   const [wrong, setWrong] = useState<{ short?: boolean; mismatch?: boolean }>({});
   const setup = useMutation({
-    mutationFn: (body: Wish) => answer(openClient.POST("/api/v1/auth/setup", { body })),
-    onSuccess: (tokens) => {
-      session.signIn(tokens);
+    mutationFn: (body: Wish) => answer(openClient.POST("/api/v1/auth/browser/setup", { body })),
+    onSuccess: () => {
+      session.signIn();
       // The link is used up: it must not stay in the browser's history.
       void navigate({ to: "/", replace: true });
     },

@@ -2,6 +2,8 @@ import { PasswordInput, TextInput } from "@mantine/core";
 
 import { t } from "../messages";
 
+export const SHORTEST_PASSWORD = 8;
+
 /** User name and password with the names that password keepers look for. */
 export function UsernameField({ autoFocus = false }: { autoFocus?: boolean }) {
   return <TextInput name="username" label={t.login.username} autoComplete="username" required withAsterisk={false} autoFocus={autoFocus} />;

@@ -1,87 +1,74 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 
-import type { Tokens } from "../api/types";
-import { Session, type Refresher } from "./session";
+import { Session } from "./session";
 
-class Drawer {
-  kept = new Map<string, string>();
-  getItem = (key: string) => this.kept.get(key) ?? null;
-  setItem = (key: string, value: string) => void this.kept.set(key, value);
-  removeItem = (key: string) => void this.kept.delete(key);
+class Jar {
+  constructor(public value: string | null = null) {}
+  read = () => this.value;
+  forget = () => void (this.value = null);
 }
 
-const tokens = (n: number): Tokens => ({
-  access_token: `access-${n}`,
-  refresh_token: `refresh-${n}`,
-  token_type: "Bearer",
-  expires_in: 600,
+const yes = () => Promise.resolve(true);
+const no = () => Promise.resolve(false);
+const offline = () => Promise.reject(new TypeError("offline"));
+
+test("without the cookie nobody is signed in, and the server is not asked", async () => {
+  const session = new Session(new Jar(), { check: offline, refresh: offline });
+  await session.restore();
+  expect(session.state).toBe("signed-out");
 });
 
-/** A server that gives number after number and, as the real one does, takes each refresh token once only. */
-function server() {
-  const seen: string[] = [];
-  const refresher: Refresher = (token) => {
-    const fresh = !seen.includes(token);
-    seen.push(token);
-    return Promise.resolve(fresh ? tokens(seen.length + 1) : null);
-  };
-  return { seen, refresher };
-}
-
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
-
-test("the access token is kept out of the storage", () => {
-  const drawer = new Drawer();
-  new Session(drawer, server().refresher).signIn(tokens(1));
-  expect([...drawer.kept.values()]).toEqual(["refresh-1"]);
+test("a reload picks the session up if the server knows the cookies", async () => {
+  const session = new Session(new Jar("c1"), { check: yes, refresh: no });
+  await session.restore();
+  expect(session.state).toBe("signed-in");
+  expect(session.csrfToken).toBe("c1");
 });
 
-test("a reload picks the session up with the kept refresh token", async () => {
-  const drawer = new Drawer();
-  const { refresher } = server();
-  new Session(drawer, refresher).signIn(tokens(1));
-  const reloaded = new Session(drawer, refresher);
-  await reloaded.restore();
-  expect(reloaded.state).toBe("signed-in");
-  expect(reloaded.accessToken).toBe("access-2");
+test("a reload with cookies that are no longer good leads to the login, and the next one does not ask again", async () => {
+  const jar = new Jar("c1");
+  const session = new Session(jar, { check: no, refresh: no });
+  await session.restore();
+  expect(session.state).toBe("signed-out");
+  expect(jar.value).toBeNull();
 });
 
-test("callers of the same moment share one refresh, since a second use of the token would end the session", async () => {
-  const { seen, refresher } = server();
-  const session = new Session(new Drawer(), refresher);
-  session.signIn(tokens(1));
+test("a server that cannot be reached decides nothing", async () => {
+  const jar = new Jar("c1");
+  const session = new Session(jar, { check: offline, refresh: offline });
+  await expect(session.restore()).rejects.toThrow("offline");
+  expect([session.state, jar.value]).toEqual(["unknown", "c1"]);
+});
+
+test("callers of the same moment share one refresh", async () => {
+  let asked = 0;
+  const session = new Session(new Jar("c1"), { check: yes, refresh: () => Promise.resolve(++asked > 0) });
+  session.signIn();
   expect(await Promise.all([session.refresh(), session.refresh(), session.refresh()])).toEqual([true, true, true]);
-  expect(seen).toEqual(["refresh-1"]);
+  expect(asked).toBe(1);
 });
 
-test("the token is refreshed a minute before it expires", async () => {
-  const { seen, refresher } = server();
-  const session = new Session(new Drawer(), refresher);
-  session.signIn(tokens(1));
-  await vi.advanceTimersByTimeAsync(539_000);
-  expect(seen).toEqual([]);
-  await vi.advanceTimersByTimeAsync(2_000);
-  expect(seen).toEqual(["refresh-1"]);
-  expect(session.accessToken).toBe("access-2");
-});
-
-test("a refused refresh signs out and forgets the token", async () => {
-  const drawer = new Drawer();
-  const session = new Session(drawer, () => Promise.resolve(null));
-  session.signIn(tokens(1));
+test("a refused refresh signs out", async () => {
+  const session = new Session(new Jar("c1"), { check: yes, refresh: no });
+  session.signIn();
   expect(await session.refresh()).toBe(false);
   expect(session.state).toBe("signed-out");
-  expect(drawer.kept.size).toBe(0);
 });
 
-test("a server that cannot be reached does not end the session; it is asked again", async () => {
-  let reachable = false;
-  const session = new Session(new Drawer(), () => (reachable ? Promise.resolve(tokens(2)) : Promise.reject(new TypeError("offline"))));
-  session.signIn(tokens(1));
+test("a refresh that does not reach the server does not end the session", async () => {
+  const session = new Session(new Jar("c1"), { check: yes, refresh: offline });
+  session.signIn();
   expect(await session.refresh()).toBe(false);
   expect(session.state).toBe("signed-in");
-  reachable = true;
-  await vi.advanceTimersByTimeAsync(5_000);
-  expect(session.accessToken).toBe("access-2");
+});
+
+test("a tab notices that another one has signed in anew, and not that the cookies were renewed", () => {
+  const jar = new Jar("c1");
+  const session = new Session(jar, { check: yes, refresh: yes });
+  session.signIn();
+  expect(session.replaced).toBe(false);
+  jar.value = "c2";
+  expect(session.replaced).toBe(true);
+  session.signIn();
+  expect(session.replaced).toBe(false);
 });

@@ -1,43 +1,42 @@
-import type { Tokens } from "../api/types";
+import type { CsrfCookie } from "./csrf";
 
-const STORAGE_KEY = "vivesphere.refresh-token";
-const REFRESH_AHEAD_S = 60;
-const RETRY_AFTER_MS = 5_000;
-
-/** `unknown` lasts until the first `restore()` has asked the server whether the kept refresh token still holds. */
+/** `unknown` lasts until the first `restore()` has asked the server whether the cookies still hold. */
 export type SessionState = "unknown" | "signed-out" | "signed-in";
 
-/** Answers new tokens, or null when the server refuses the refresh token; throws when it cannot be reached. */
-export type Refresher = (refreshToken: string) => Promise<Tokens | null>;
-
-type Store = Pick<Storage, "getItem" | "setItem" | "removeItem">;
+interface Server {
+  /** Whether the server knows who we are; throws when it cannot be reached. */
+  check: () => Promise<boolean>;
+  /** Has the server renew the cookies; false when it will not, throws when it cannot be reached. */
+  refresh: () => Promise<boolean>;
+}
 
 /**
- * Who is signed in, in this tab. The access token lives in memory only; the refresh token is kept in sessionStorage, so that a
- * reload does not ask for the password again and closing the tab forgets it.
+ * Who is signed in, in this browser. The tokens are in cookies that no script can read, and every tab has the same ones; what a tab
+ * knows is the CSRF token of the session that it shows.
  */
 export class Session {
   #state: SessionState = "unknown";
-  #accessToken: string | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #shown: string | null = null;
   #refreshing: Promise<boolean> | null = null;
   #listeners = new Set<() => void>();
 
   constructor(
-    private readonly store: Store,
-    private readonly refresher: Refresher,
+    private readonly cookie: CsrfCookie,
+    private readonly server: Server,
   ) {}
 
   get state(): SessionState {
     return this.#state;
   }
 
-  get accessToken(): string | null {
-    return this.#accessToken;
+  get csrfToken(): string | null {
+    return this.cookie.read();
   }
 
-  get refreshToken(): string | null {
-    return this.store.getItem(STORAGE_KEY);
+  /** Whether another tab has signed in since, maybe as somebody else. */
+  get replaced(): boolean {
+    const present = this.cookie.read();
+    return this.#state === "signed-in" && present !== null && present !== this.#shown;
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -47,29 +46,24 @@ export class Session {
 
   /** Picks the session up after a reload. */
   async restore(): Promise<void> {
-    if (this.#state === "unknown" && !(await this.refresh())) this.signOut();
+    if (this.#state !== "unknown") return;
+    if (this.cookie.read() !== null && (await this.server.check())) this.signIn();
+    else this.signOut();
   }
 
-  signIn(tokens: Tokens): void {
-    this.#accessToken = tokens.access_token;
-    this.store.setItem(STORAGE_KEY, tokens.refresh_token);
-    // Short-lived tokens are refreshed at half their life, so that a refresh never chases the next one.
-    const seconds = Math.max(tokens.expires_in - REFRESH_AHEAD_S, tokens.expires_in / 2);
-    this.#schedule(seconds * 1000);
+  /** The server has set the cookies. */
+  signIn(): void {
+    this.#shown = this.cookie.read();
     this.#become("signed-in");
   }
 
   signOut(): void {
-    clearTimeout(this.#timer);
-    this.#accessToken = null;
-    this.store.removeItem(STORAGE_KEY);
+    this.cookie.forget();
+    this.#shown = null;
     this.#become("signed-out");
   }
 
-  /**
-   * Trades the refresh token for new tokens. Callers that come at the same moment share one exchange: the server takes a second
-   * use of the same token for theft and ends the whole session.
-   */
+  /** Renews the cookies. Callers that come at the same moment share one exchange. */
   refresh(): Promise<boolean> {
     this.#refreshing ??= this.#exchange().finally(() => {
       this.#refreshing = null;
@@ -78,26 +72,14 @@ export class Session {
   }
 
   async #exchange(): Promise<boolean> {
-    const kept = this.refreshToken;
-    if (kept === null) {
-      this.signOut();
-      return false;
-    }
     try {
-      const tokens = await this.refresher(kept);
-      if (tokens === null) this.signOut();
-      else this.signIn(tokens);
-      return tokens !== null;
+      if (this.cookie.read() !== null && (await this.server.refresh())) return true;
+      this.signOut();
     } catch (unreachable) {
+      // A page that was open stays as it is; one that is being opened says why it cannot be.
       if (this.#state !== "signed-in") throw unreachable;
-      this.#schedule(RETRY_AFTER_MS);
-      return false;
     }
-  }
-
-  #schedule(milliseconds: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.refresh(), milliseconds);
+    return false;
   }
 
   #become(state: SessionState): void {

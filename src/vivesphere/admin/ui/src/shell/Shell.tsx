@@ -4,10 +4,11 @@ import { Link, useLocation } from "@tanstack/react-router";
 import { useEffect, type ReactNode } from "react";
 import { useQuery } from "@tanstack/react-query";
 
-import { client, session } from "../api/client";
+import { answer, openClient, session } from "../api/client";
 import { whoQuery } from "../api/queries";
 import { t } from "../messages";
 import { Icon, type IconName } from "../parts/Icon";
+import { notifyProblem } from "../parts/notify";
 import { Logo } from "./Logo";
 import { ThemeToggle } from "./ThemeToggle";
 
@@ -21,20 +22,21 @@ const PLACES: readonly { to: string; label: string; icon: IconName }[] = [
   { to: "/events", label: t.shell.events, icon: "pulse" },
 ];
 
-function signOut(): void {
-  const refreshToken = session.refreshToken;
-  // Signing out here must not wait for the server; if it cannot be told, the token expires by itself.
-  if (refreshToken) {
-    void client.POST("/api/v1/auth/logout", { body: { refresh_token: refreshToken } }).catch(() => undefined);
+/** Only the server can take the cookies away; if it cannot be told, the person hears of it and is still signed in. */
+async function signOut(): Promise<void> {
+  try {
+    await answer(openClient.POST("/api/v1/auth/browser/logout"));
+    session.signOut();
+  } catch (thrown) {
+    notifyProblem(thrown);
   }
-  session.signOut();
 }
 
 function Who() {
   const { data } = useQuery(whoQuery);
   return (
     <Group justify="space-between" wrap="nowrap" gap="xs">
-      <Group gap="sm" wrap="nowrap" miw={0}>
+      <Link to="/account" className="plain-link who-link" title={t.shell.account}>
         <Avatar name={data?.user.username ?? ""} color="vive" radius="xl" size={34} aria-hidden />
         <Stack gap={0} miw={0}>
           <Text size="sm" fw={600} truncate>
@@ -44,8 +46,8 @@ function Who() {
             {data ? t.shell.role(data.user.role) : ""}
           </Text>
         </Stack>
-      </Group>
-      <Button variant="subtle" color="gray" size="compact-md" onClick={signOut} aria-label={t.shell.signOut} title={t.shell.signOut}>
+      </Link>
+      <Button variant="subtle" color="gray" size="compact-md" onClick={() => void signOut()} aria-label={t.shell.signOut} title={t.shell.signOut}>
         <Icon name="signOut" />
       </Button>
     </Group>

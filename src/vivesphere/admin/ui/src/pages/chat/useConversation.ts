@@ -58,7 +58,6 @@ export function useConversation(bot: Bot) {
     };
     const made = new Connection({
       url: socketUrl(`/api/v1/bots/${bot.id}/chat`),
-      token: () => session.accessToken,
       onOpen: (send) => {
         for (const text of outbox.take(bot.id)) send({ type: "message", text });
         setLines(asSending);

@@ -139,7 +139,8 @@ def _stream_channel() -> Json:
         "properties": {
             "Authorization": {
                 "type": "string",
-                "description": "`Bearer <access token>`; a browser offers the subprotocol `bearer.<token>` instead.",
+                "description": "`Bearer <access token>`; where no header can be set, offer the subprotocol `bearer.<token>`. "
+                "This server's own pages send the cookie instead.",
             }
         },
     }

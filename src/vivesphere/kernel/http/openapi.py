@@ -22,6 +22,7 @@ from litestar.typing import FieldDefinition
 
 from vivesphere.kernel.http.admission import Rule, rule_of
 from vivesphere.kernel.http.authentication import public
+from vivesphere.kernel.http.browsers import ACCESS, CSRF, CSRF_HEADER
 from vivesphere.kernel.http.deprecation import describe_deprecation
 from vivesphere.kernel.http.headers import UI_POLICY
 from vivesphere.kernel.http.problems import MEDIA_TYPE, PathUnknown, Problem
@@ -30,6 +31,7 @@ from vivesphere.kernel.http.sse import MEDIA_TYPE as EVENT_STREAM
 PATH = "/schema"
 REF = "#/components/schemas/{name}"
 SCHEME = "bearer"
+COOKIE_SCHEME = "cookie"
 ONE_SENT: dict[str, Any] = {
     "type": "object",
     "description": "One event of the stream; `data` is a frame, as on the WebSocket.",
@@ -46,18 +48,19 @@ STREAMED_BODY = "streamed_body"
 """The `opt` of a handler that reads its body itself, piece by piece: the media types it takes."""
 
 DESCRIPTION = """\
-Everything ViveSphere does, over HTTP. Sign in with `POST /api/v1/auth/login` and send the access token as
-`Authorization: Bearer …`.
+Everything ViveSphere does, over HTTP. Programs sign in with `POST /api/v1/auth/login` and send the access token as
+`Authorization: Bearer …`. Pages of this server sign in with `POST /api/v1/auth/browser/login`, which sets cookies; then each
+change sends the header `X-CSRF-Token`.
 
 **Lists** come in pages: `{items, next_cursor}`; ask again with `cursor=<next_cursor>` for the next one.
 
 **Errors** are `application/problem+json` (RFC 9457): `type` is stable, `detail` is one sentence, `errors` names the fields.
 
 **Live events**: the WebSocket `/api/v1/stream`, with the token as the header above or as subprotocols
-`["vivesphere.v1", "bearer.<token>"]`. Say `{"type": "subscribe", "topic": "bots.>"}`; each frame of the server is
-`{v, id, seq, type, at, project, data}`. To go on where you left off, say `"after": <the largest seq you have seen>`. Without a
-WebSocket, `GET /api/v1/stream/sse` sends the same frames. What crosses the bus, with every payload, is described in
-`/schema/asyncapi.json`.
+`["vivesphere.v1", "bearer.<token>"]`; our own pages send the cookie. Say `{"type": "subscribe", "topic": "bots.>"}`; each frame
+of the server is `{v, id, seq, type, at, project, data}`. To go on where you left off, say `"after": <the largest seq you have
+seen>`. Without a WebSocket, `GET /api/v1/stream/sse` sends the same frames. What crosses the bus, with every payload, is described
+in `/schema/asyncapi.json`.
 
 **Asking again**: send an `Idempotency-Key` with what makes something, and a request that got no answer can be sent once more.
 
@@ -66,6 +69,12 @@ until when it answers (`Sunset`, RFC 8594) and what answers instead (`Link`).
 
 **Limits**: an address that is not signed in may send a limited number of requests a minute; see the `RateLimit-*` headers.
 """
+
+COOKIE = (
+    "For pages of this server. The name ends with the port, if the address has one (`vivesphere_access_8000`), and begins with "
+    f"`__Host-` over https. A change also needs the header `{CSRF_HEADER}` with the value of the cookie `{CSRF}`, and the "
+    "`Origin` must be this server's."
+)
 
 REFUSALS = {
     400: "The request cannot be read.",
@@ -133,7 +142,10 @@ def openapi_config(version: str, *beside: HTTPRouteHandler) -> OpenAPIConfig:
         description=DESCRIPTION,
         use_handler_docstrings=True,
         components=Components(
-            security_schemes={SCHEME: SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")},
+            security_schemes={
+                SCHEME: SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
+                COOKIE_SCHEME: SecurityScheme(type="apiKey", security_scheme_in="cookie", name=ACCESS, description=COOKIE),
+            },
         ),
         render_plugins=[_Viewer(), _Document()],
         openapi_router=Router(
@@ -214,7 +226,7 @@ def _describe(operation: Json, handler: HTTPRouteHandler, rule: Rule | None) -> 
     if rule is not None and rule.permissions is not None:
         needed = [permission for permission in rule.permissions if permission]
         shown = ", ".join(f"`{permission}`" for permission in needed)
-        operation["security"] = [{SCHEME: []}]
+        operation["security"] = [{SCHEME: []}, {COOKIE_SCHEME: []}]
         operation[PERMISSIONS] = needed
         rest = "\n\n".join(part for part in (rest, f"Needs the permission {shown}." if needed else "") if part)
     else:

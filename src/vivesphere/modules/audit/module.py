@@ -1,6 +1,15 @@
 """The wiring of audit."""
 
-from vivesphere.contracts.auth import LoginFailed, LoginSucceeded, PasswordChanged, RefreshTokenReused, UserCreated
+from vivesphere.contracts.auth import (
+    LoginFailed,
+    LoginLocked,
+    LoginSucceeded,
+    PasswordChanged,
+    RefreshTokenReused,
+    SessionEnded,
+    SigningKeyRotated,
+    UserCreated,
+)
 from vivesphere.contracts.data import BackupCreated, BackupDeleted, BackupDownloaded, BackupFailed
 from vivesphere.contracts.settings import SettingsChanged
 from vivesphere.kernel.events import LoopBroken, TableAccessDenied, TableGrantApproved, TableGrantRevoked
@@ -18,11 +27,14 @@ SECURITY_EVENTS = (
     BackupDownloaded,
     BackupFailed,
     LoginFailed,
+    LoginLocked,
     LoginSucceeded,
     LoopBroken,
     PasswordChanged,
     RefreshTokenReused,
+    SessionEnded,
     SettingsChanged,
+    SigningKeyRotated,
     TableAccessDenied,
     TableGrantApproved,
     TableGrantRevoked,

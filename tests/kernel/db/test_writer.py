@@ -277,7 +277,7 @@ async def test_who_waits_for_a_place_gets_one_when_there_is_room(world: World, m
     async with HeldWriter(world.system):
         tasks = [asyncio.create_task(world.notes.write(put, notes, str(number))) for number in range(5)]
         await asyncio.sleep(0)
-        assert world.writer._arrivals.qsize() == 2
+        assert world.sqlite.writer._arrivals.qsize() == 2
     assert await asyncio.gather(*tasks) == ["0", "1", "2", "3", "4"]
 
 
@@ -302,7 +302,7 @@ async def test_close_commits_what_waits_and_refuses_the_rest(tmp_path: Path, mon
 
 
 def _until_closing(world: World) -> None:
-    while not world.writer._closing:
+    while not world.sqlite.writer._closing:
         os.sched_yield()
 
 
@@ -316,7 +316,7 @@ async def test_a_slow_unit_is_named(world: World, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_commit_that_fails_is_told_to_everyone_in_the_group(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = world.writer._group_connection
+    connection = world.sqlite.writer._group_connection
 
     def full() -> None:
         error = sqlite3.OperationalError("database or disk is full")
@@ -347,9 +347,9 @@ async def test_a_commit_that_fails_is_told_to_everyone_in_the_group(world: World
 
 async def test_a_full_disk_is_told_and_mends(world: World) -> None:
     await world.system.read(bodies, notes)
-    raw = world.writer._group_connection.raw
+    raw = world.sqlite.writer._group_connection.raw
     pages = raw.execute("PRAGMA page_count").fetchone()[0]
-    authorizer = world.writer._group_connection.authorizer
+    authorizer = world.sqlite.writer._group_connection.authorizer
     authorizer.kernel_speaks = True
     raw.execute(f"PRAGMA max_page_count={pages + 1}")
     authorizer.kernel_speaks = False
@@ -365,7 +365,7 @@ async def test_a_full_disk_is_told_and_mends(world: World) -> None:
 async def test_another_process_that_holds_the_lock_is_named_to_the_callers(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    raw = world.writer._group_connection.raw
+    raw = world.sqlite.writer._group_connection.raw
     raw.set_authorizer(None)
     raw.execute("PRAGMA busy_timeout=0")
     other = sqlite3.connect(tmp_path / "vivesphere.db", isolation_level=None)
@@ -383,7 +383,7 @@ async def test_a_defect_in_the_writer_reaches_the_caller_and_the_writer_lives(
     def defective(*_: Any) -> None:
         raise Refused("a defect")
 
-    monkeypatch.setattr(world.writer, "_record", defective)
+    monkeypatch.setattr(world.sqlite.writer, "_record", defective)
     with structlog.testing.capture_logs() as logged, pytest.raises(DatabaseUnavailable, match="a defect"):
         await world.notes.write(put, notes, "lost")
     assert [line["event"] for line in logged] == ["database_writer_failed"]

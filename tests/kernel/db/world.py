@@ -79,14 +79,17 @@ class World:
         self.database.hooks.dispatch = self.dispatched.extend
         self.database.hooks.report = lambda event, cause: self.reported.append((event, cause))
         self.database.hooks.break_loop = lambda principal, _, topic: self.looped.append((principal, topic))
-        engine = self.database.engine
-        assert isinstance(engine, SqliteEngine)
-        self.readers, self.writer = engine.readers, engine.writer
         self.notes = self.database.handle(NOTES)
         self.letters = self.database.handle(LETTERS)
         self.quotes = self.database.handle(QUOTES)
         self.dice = self.database.handle(DICE)
         self.system = self.database.handle(SYSTEM)
+
+    @property
+    def sqlite(self) -> SqliteEngine:
+        """For what only that engine does."""
+        assert isinstance(self.database.engine, SqliteEngine)
+        return self.database.engine
 
     async def logged(self) -> tuple[RecordedEvent, ...]:
         """The event log, newest first."""

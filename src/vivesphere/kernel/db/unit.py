@@ -135,6 +135,11 @@ class Unit:
         with connection.as_host():
             yield
 
+    @property
+    def horizon(self) -> int:
+        """How far the event log can be read without passing over an event that comes late: up to this `seq`."""
+        return self._open().horizon
+
     def now(self) -> datetime:
         """The time, by the server's clock."""
         return self._now()

@@ -83,7 +83,8 @@ bench: install .make/dev ## the benchmarks beside their peers; NAMES="events" ru
 
 soak: install .make/dev ## the property tests with a hundred times as many examples, and a hundred kills of the server and of its bus
 	$(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=soak
-	VIVESPHERE_TEST_KILLS=100 VIVESPHERE_TEST_SEED=$$RANDOM $(BIN)/python -m pytest tests/e2e/test_chaos.py tests/e2e/test_bus_crash.py
+	VIVESPHERE_TEST_KILLS=100 VIVESPHERE_TEST_SEED=$$RANDOM $(BIN)/python -m pytest tests/e2e/test_chaos.py tests/e2e/test_bus_crash.py tests/kernel/db/test_writer_crash.py
+	VIVESPHERE_TEST_TMPFS=$$([ "$$(id -u)" != 0 ] || echo 1) $(BIN)/python -m pytest tests/e2e/test_full_disk.py
 
 prove: install .make/dev ## take each part of the kernel out in turn; the end-to-end test that must notice fails
 	@$(BIN)/python -m tests.prove_kernel

@@ -26,6 +26,7 @@ BENCHMARKS = (
     "tool_call",
     "http_read",
     "durable_writes",
+    "access",
 )
 
 WIDTH = 120

@@ -40,6 +40,9 @@ GATES = (
             "kept_replies",
             "deliveries",
             "dead_letters",
+            "places",
+            "spread",
+            "hot",
         )
     ),
     Gate("kernel/db/sqlite", 100.0, ("src/vivesphere/kernel/db/sqlite/*",)),

@@ -40,6 +40,7 @@ from vivesphere.kernel.db.backup.origins import origin_of
 from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.handle import Database, DatabaseHandle
 from vivesphere.kernel.db.location import place_of
+from vivesphere.kernel.db.maintenance import Maintenance
 from vivesphere.kernel.db.work import Hooks
 from vivesphere.kernel.effects import Effects, EffectsSettings
 from vivesphere.kernel.http.server import HttpKernel, build_http
@@ -160,7 +161,8 @@ class Application:
         return {stream.name: stream for module, _ in self.modules for stream in module.operator_streams}
 
     async def _open_database(self) -> None:
-        await asyncio.to_thread(migrate.bring_up_to_date, self._place, owners=tables.owners())
+        backups = self.data.backups
+        await asyncio.to_thread(migrate.bring_up_to_date, self._place, owners=tables.owners(), backups=backups)
         hooks = Hooks(
             check=self.bus.check,
             dispatch=self.bus.dispatch,
@@ -175,7 +177,7 @@ class Application:
         self.services.register("bus", self.bus.health)
         self._keep_events(self.database.handle(SYSTEM))
         known = migrate.revisions(paths.migrations())
-        self.backups = Backups(origin_of(self._place), self.data.backups, known, self.clock)
+        self.backups = Backups(origin_of(self._place), backups, known, self.clock)
         await self.backups.tidy()
 
     def _keep_events(self, system: DatabaseHandle) -> None:
@@ -229,6 +231,7 @@ class Application:
             history=EventHistory(self.database.handle(SYSTEM)),
             redelivery=self.redelivery,
             backups=self.backups,
+            maintenance=Maintenance(self._place, tables.owners()),
             bus_overview=self._bus_overview,
             vault=self.vault,
             settings=self.settings,

@@ -1,4 +1,4 @@
-"""The command line: every command, but for those about events."""
+"""The command line: every command, but for those about events and the database."""
 
 import gc
 import getpass
@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from vivesphere.cli_access import access
+from vivesphere.cli_database import db
 from vivesphere.cli_events import events
 from vivesphere.cli_operator import ask_running_server, load_settings, operate, operate_existing, run
 from vivesphere.kernel.errors import ViveSphereError
@@ -163,4 +165,6 @@ def _ask_password(*, from_stdin: bool) -> str:
             raise click.UsageError(sentence) from None
 
 
+db.add_command(access)
+cli.add_command(db)
 cli.add_command(events)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, TypeVar
 
 from vivesphere.kernel.data_directory import DataDirectory
@@ -56,7 +56,7 @@ def ask_running_server(command: str, arguments: dict[str, Any], otherwise: str) 
         raise ServerNotRunning(f"No server runs on {data.path}; {otherwise}.") from None
 
 
-async def follow_running_server(command: str, arguments: dict[str, Any], otherwise: str) -> AsyncIterator[Any]:
+async def follow_running_server(command: str, arguments: dict[str, Any], otherwise: str) -> AsyncGenerator[Any, None]:
     """What the running server says, item by item, until it stops; ServerNotRunning if there is none, or it has."""
     from vivesphere.kernel.operator_socket import follow_server  # noqa: PLC0415 - as above
 

@@ -23,6 +23,8 @@ ROOMS = {
 }
 
 ACCESS = "who may touch which table: the same rooms once more for grants and refusals, which are the kernel's"
+FILES = "records in whole files: the same rooms once more for imports and exports"
+RECORDS = "the records of custom tables: the same rooms once more, beside those of the tables"
 BACKUPS = "backups: the same rooms once more for files, which are no rows of a table"
 
 SPECIAL_ROOMS: dict[str, dict[str, str]] = {
@@ -31,6 +33,7 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "access_handlers": ACCESS,
         "access_schemas": ACCESS,
         "access_service": ACCESS,
+        "allowance": "how many records a table has room for: memory, not in the database",
         "backup_controllers": BACKUPS,
         "backup_errors": BACKUPS,
         "backup_jobs": BACKUPS,
@@ -38,6 +41,17 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "backup_schemas": BACKUPS,
         "backup_service": BACKUPS,
         "backup_settings": BACKUPS,
+        "maintenance_handlers": "what the operator asks of the whole database, not of any table in it",
+        "formats": "files of records, read and written piece by piece: formats of others",
+        "presentation": "tables and records as people see them",
+        "reading": "from the JSON of a record to the values of a row: pure functions",
+        "record_controllers": RECORDS,
+        "record_handlers": RECORDS,
+        "record_rules": RECORDS,
+        "record_service": RECORDS,
+        "transfer_controllers": FILES,
+        "transfer_rules": FILES,
+        "transfer_service": FILES,
     },
     "auth": {
         "keyring": "the key that signs tokens: made once, kept sealed, opened at the start",

@@ -8,6 +8,7 @@ ViveSphereError
     ├── PermissionMissing  HTTP 403
     ├── NotFound           HTTP 404
     ├── Conflict           HTTP 409
+    ├── ChangedMeanwhile   HTTP 412
     ├── TooManyRequests    HTTP 429
     └── Unavailable        HTTP 503
 
@@ -77,6 +78,14 @@ class Conflict(Refusal):
     status = 409
     slug = "conflict"
     title = "Conflict"
+
+
+class ChangedMeanwhile(Refusal):
+    """What was to be edited is not what the editor has seen (RFC 9110, 13.1.1)."""
+
+    status = 412
+    slug = "changed-meanwhile"
+    title = "It was changed meanwhile"
 
 
 class TooManyRequests(Refusal):

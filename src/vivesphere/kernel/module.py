@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vivesphere.kernel.db.backup.backups import Backups
     from vivesphere.kernel.db.granting import TableGrants
     from vivesphere.kernel.db.handle import DatabaseHandle
+    from vivesphere.kernel.db.maintenance import Maintenance
     from vivesphere.kernel.effects import EffectsHandle
     from vivesphere.kernel.http.authentication import Authenticator
     from vivesphere.kernel.lifetime import Lifetime
@@ -53,6 +54,7 @@ class ModuleContext:
     refresh_access: "Callable[[], Awaitable[None]]"
     grants: "TableGrants"
     backups: "Backups"
+    maintenance: "Maintenance"
     effects: "EffectsHandle"
     vault: "Vault"
     settings: "Settings"

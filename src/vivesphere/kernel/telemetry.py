@@ -3,19 +3,21 @@
 import logging
 import sys
 from collections.abc import Iterable, MutableMapping
+from itertools import accumulate
 from typing import Annotated, Any, Literal, TextIO
 
 import msgspec
 import structlog
 from msgspec import Meta
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from vivesphere.kernel.bus.bus import Bus
 from vivesphere.kernel.bus.messages import MASK
 from vivesphere.kernel.bus_metrics import of_bus
 from vivesphere.kernel.cause import current_cause
+from vivesphere.kernel.db import spread
 from vivesphere.kernel.db.handle import Database, DatabaseStatistics
 from vivesphere.kernel.loop_watch import LoopWatch
 from vivesphere.kernel.services import ServiceRegistry
@@ -164,9 +166,21 @@ def _of_database(counts: DatabaseStatistics) -> Iterable[Metric]:
     yield CounterMetricFamily("vivesphere_database_units", "Units of work written.", value=counts.units)
     yield CounterMetricFamily("vivesphere_database_commits", "Commits that carried them.", value=counts.groups)
     yield CounterMetricFamily("vivesphere_database_refused", "Statements refused by the table ACL.", value=counts.refused)
+    yield GaugeMetricFamily("vivesphere_database_queued", "Units of work that wait to be written.", value=counts.queued)
+    yield GaugeMetricFamily("vivesphere_database_waiting", "Callers that wait for a place among them.", value=counts.waiting)
+    if counts.group_units is not None and counts.commit_seconds is not None:
+        yield _histogram("vivesphere_database_commit_units", "Units of work in one commit.", counts.group_units)
+        yield _histogram("vivesphere_database_commit_seconds", "What the disk takes for a commit.", counts.commit_seconds)
     yield GaugeMetricFamily(
         "vivesphere_database_read_connections", "Open connections that read.", value=counts.read_connections
     )
+
+
+def _histogram(name: str, told: str, values: spread.Histogram) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, told)
+    bounds = [*map(str, values.bounds), "+Inf"]
+    family.add_metric([], list(zip(bounds, accumulate(values.counts), strict=True)), values.total)
+    return family
 
 
 def _json(line: Any, **_options: Any) -> str:

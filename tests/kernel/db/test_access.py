@@ -1,5 +1,7 @@
 """The policy: what it rests on, what it caches, how it is replaced. That the engine keeps to it: test_access_matrix."""
 
+from collections.abc import Callable
+
 import pytest
 
 from vivesphere.kernel import principals
@@ -159,7 +161,7 @@ def test_every_change_of_permissions_makes_another_policy_and_leaves_the_old_one
     current = CurrentAccess(AccessPolicy(TABLES, granted={Granted(QUOTES, "read", "data_leads")}))
     permissions = Permissions()
     permissions.watch(current.permit)
-    changes = (
+    changes: tuple[Callable[[], None], ...] = (
         lambda: permissions.install(GARDENERS),
         lambda: permissions.grant_plugin(QUOTES, frozenset({"data.>"})),
         lambda: permissions.revoke_plugin(QUOTES),

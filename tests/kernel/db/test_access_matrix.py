@@ -23,8 +23,8 @@ from vivesphere.kernel.principals import SYSTEM, Principal
 TABLES = ("notes", "clocks", "ext_quotes__items", "data_leads", "data_roses", "ghosts")
 """A module's, the kernel's, a plugin's, two of people in the projects garden and kitchen, and one that nobody registered."""
 
-# r: it may read. w: it may write. The plugins `read_only`, `write_only` and `both` were granted that; `asked` has asked and nobody
-# answered; `refused` was granted both and then nothing. People hold what their names say, in the garden.
+# r: it may read. w: it may write. The plugins `read_only`, `write_only` and `both` were granted that; `asked` has asked, and
+# nobody answered; `refused` was granted both and then nothing. People hold what their names say, in the garden.
 EXPECTED = """
                      notes  clocks  ext_quotes__items  data_leads  data_roses  ghosts
 system               rw     rw      rw                 rw          rw          -

@@ -132,7 +132,7 @@ def test_owners_follow_the_code_and_strangers_tables_are_left_alone(file: Path) 
 def test_a_migration_makes_a_backup_first(file: Path, tmp_path: Path) -> None:
     head = ScriptDirectory(str(paths.migrations())).get_current_head()
     folder = migrations_and(tmp_path, 'op.create_table("more", sa.Column("id", sa.Integer))')
-    bring_up_to_date(SqlitePlace(file), owners=OWNERS, folder=folder)
+    bring_up_to_date(SqlitePlace(file), owners=OWNERS, folder=folder, backups=tmp_path / "backups")
     assert rows(file, "SELECT * FROM more") == []
     (backup,) = (tmp_path / "backups").iterdir()
     assert backup.name.startswith(f"vivesphere-{head}-")

@@ -1,14 +1,21 @@
 """Every table has one owner, and nobody's key reaches into another's house."""
 
+import ast
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase
+from tests.architecture.source import HOUSE, python_files, shown, tree
+from tests.support.application import running
 
 from vivesphere import tables
 from vivesphere.kernel import principals
+from vivesphere.kernel.db.migrate import VERSION_TABLE
 from vivesphere.kernel.db.ownership import owners_of
 from vivesphere.kernel.principals import SYSTEM
 
@@ -37,6 +44,29 @@ def test_the_house_itself_is_in_order() -> None:
     owners = tables.owners()
     assert owners["event_log"] == owners["table_metadata"] == SYSTEM
     assert set(owners.values()) <= {SYSTEM, *(principals.module(name) for name in tables.MODULES)}
+
+
+async def test_every_table_that_the_migrations_make_is_registered_and_no_other(tmp_path: Path) -> None:
+    """The real server's database: what stands in the file, what the policy knows, and what the models declare are the same."""
+    async with running(tmp_path) as server:
+        known = server.application.database.access.describe()
+        with closing(sqlite3.connect(tmp_path / "data" / "vivesphere.db")) as raw:
+            present = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert {table.name: table.owner for table in known} == tables.owners()
+    assert present - {table.name for table in known} == {VERSION_TABLE, "sqlite_sequence"}
+    assert {(table.access_level, table.is_system, table.project) for table in known} == {("locked", True, None)}
+
+
+def test_no_table_of_the_core_is_declared_outside_of_a_models_file() -> None:
+    """A model elsewhere would be found only once somebody imports it."""
+    declaring = {
+        path
+        for path in python_files(HOUSE)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Assign | ast.AnnAssign) and "__tablename__" in ast.unparse(node).partition("=")[0]
+    }
+    assert declaring
+    assert not [shown(path) for path in declaring if path.name != "models.py"]
 
 
 def test_the_owner_is_the_module_that_declares(registry: Any) -> None:

@@ -65,7 +65,7 @@ async def test_a_file_that_cannot_be_opened_is_told_to_the_reader(world: World, 
     def refuse() -> Connection:
         raise sqlite3.OperationalError("unable to open database file")
 
-    monkeypatch.setattr(world.sqlite.readers.pool, "_connect", refuse)
+    monkeypatch.setattr(world.readers.pool, "_connect", refuse)
     with pytest.raises(DatabaseUnavailable, match="unable to open"):
         await world.notes.read(bodies, notes)
     monkeypatch.undo()

@@ -32,14 +32,17 @@ from tests.kernel.db.world import (
 )
 
 from vivesphere.kernel.db.errors import (
+    AccessDenied,
     ConstraintViolated,
     DatabaseError,
     DatabaseUnavailable,
+    DiskFull,
     StatementFailed,
     TransactionLost,
 )
 from vivesphere.kernel.db.handle import Unit
-from vivesphere.kernel.db.sqlite import writer
+from vivesphere.kernel.db.places import Places
+from vivesphere.kernel.db.sqlite import turns, writer
 from vivesphere.kernel.db.sqlite.connection import Connection
 
 
@@ -133,6 +136,58 @@ async def test_a_failing_unit_is_undone_alone(world: World, rule: Callable[[Unit
     assert [envelope.payload for envelope in world.dispatched] == [Noted(body="before"), Noted(body="after")]
     assert [envelope.seq for envelope in world.dispatched] == [1, 2]
     assert await world.system.read(run_sql, "SELECT count(*) FROM event_log") == [(2,)]
+
+
+def put_what_fits_no_disk(tx: Unit, body: str) -> None:
+    put_and_emit(tx, body + "x" * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("rule", "error"),
+    [
+        (put_and_raise, Refused),
+        (put_and_be_interrupted, StatementFailed),
+        (put_and_end_all, ConstraintViolated),
+        (lambda tx, body: (put(tx, notes, body), run_sql(tx, "ROLLBACK")), AccessDenied),
+        (put_what_fits_no_disk, DiskFull),
+    ],
+)
+async def test_ninety_nine_neighbours_are_unharmed(
+    world: World, rule: Callable[[Unit, str], None], error: type[Exception]
+) -> None:
+    _leave_pages(world, 100)
+    asked = [partial(world.notes.write, put_and_emit, str(number)) for number in range(99)]
+    asked.insert(50, partial(world.notes.write, rule, "lost"))
+    answers = await together(world.system, *asked)
+    assert type(answers.pop(50)) is error
+    assert answers == [None] * 99
+    expected = [str(number) for number in range(99)]
+    assert await world.bodies(notes) == expected
+    assert [envelope.payload.body for envelope in world.dispatched] == expected
+    assert await world.system.read(run_sql, "SELECT count(*) FROM event_log") == [(99,)]
+
+
+async def test_a_commit_too_large_for_the_disk_is_tried_again_unit_by_unit(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = world.writer._group_connection
+    original = connection.commit
+
+    def commit() -> None:
+        if connection.raw.execute("SELECT count(*) FROM notes WHERE body = 'large'").fetchone() != (0,):
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        original()
+
+    async with HeldWriter(world.notes):
+        tasks = [asyncio.create_task(world.notes.write(put_and_emit, body)) for body in ("one", "large", "two")]
+        await asyncio.sleep(0)
+        monkeypatch.setattr(connection, "commit", commit)
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [type(None), DiskFull, type(None)]
+    assert await world.bodies(notes) == ["one", "two"]
+    assert [(envelope.payload.body, envelope.seq) for envelope in world.dispatched] == [("one", 1), ("two", 2)]
 
 
 async def test_a_unique_violation_that_no_repository_translates_is_ours(world: World) -> None:
@@ -246,7 +301,7 @@ async def test_callers_are_answered_though_dispatch_breaks(world: World) -> None
 
 
 async def test_a_flood_of_one_leaves_the_others_their_share(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "GROUP", 4)
+    monkeypatch.setattr(turns, "GROUP", 4)
     order: list[str] = []
     flood = [partial(world.notes.write, lambda _: order.append("n")) for _ in range(10)]
     await together(world.system, *flood, partial(world.letters.write, lambda _: order.append("L")))
@@ -272,18 +327,23 @@ async def test_plugins_take_turns_each_alone_and_never_in_a_group(world: World) 
     assert await world.bodies(items) == await world.bodies(rolls) == ["mine"]
 
 
-async def test_who_waits_for_a_place_gets_one_when_there_is_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "PLACES", 2)
-    async with HeldWriter(world.system):
+async def test_who_waits_for_a_place_gets_one_when_there_is_room(world: World) -> None:
+    world.writer.places = Places(each=2)
+    await world.system.read(bodies, notes)
+    async with HeldWriter(world.notes):
         tasks = [asyncio.create_task(world.notes.write(put, notes, str(number))) for number in range(5)]
         await asyncio.sleep(0)
-        assert world.sqlite.writer._arrivals.qsize() == 2
+        assert world.writer._arrivals.qsize() == 1
+        figures = world.database.statistics()
+        assert (figures.queued, figures.waiting) == (2, 4)
+        health = world.database.health()
+        assert (health.status, health.detail) == ("ok", "4 callers wait for a place among the units to be written")
     assert await asyncio.gather(*tasks) == ["0", "1", "2", "3", "4"]
 
 
-async def test_close_commits_what_waits_and_refuses_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "PLACES", 1)
+async def test_close_commits_what_waits_and_refuses_the_rest(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
+        world.writer.places = Places(each=1)
         async with HeldWriter(world.system):
             kept = asyncio.create_task(world.notes.write(put, notes, "kept"))
             too_late = asyncio.create_task(world.notes.write(put, notes, "too late"))
@@ -302,7 +362,7 @@ async def test_close_commits_what_waits_and_refuses_the_rest(tmp_path: Path, mon
 
 
 def _until_closing(world: World) -> None:
-    while not world.sqlite.writer._closing:
+    while not world.writer._closing:
         os.sched_yield()
 
 
@@ -316,15 +376,15 @@ async def test_a_slow_unit_is_named(world: World, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_commit_that_fails_is_told_to_everyone_in_the_group(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = world.sqlite.writer._group_connection
+    connection = world.writer._group_connection
 
-    def full() -> None:
-        error = sqlite3.OperationalError("database or disk is full")
-        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    def broken() -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
         raise error
 
     async with HeldWriter(world.system):
-        tasks = [asyncio.create_task(world.notes.write(put_and_emit, body)) for body in ("one", "two")]
+        tasks = [asyncio.create_task(world.notes.write(put_and_emit, str(number))) for number in range(100)]
         await asyncio.sleep(0)
         original = connection.commit
         calls: list[None] = []
@@ -332,11 +392,12 @@ async def test_a_commit_that_fails_is_told_to_everyone_in_the_group(world: World
         def commit() -> None:
             calls.append(None)
             # The first commit is the one of the unit that holds the writer.
-            (original if len(calls) == 1 else full)()
+            (original if len(calls) == 1 else broken)()
 
         monkeypatch.setattr(connection, "commit", commit)
     for answer in await asyncio.gather(*tasks, return_exceptions=True):
         assert isinstance(answer, DatabaseUnavailable)
+    assert len(calls) == 2, "nobody knows what a disk has that fails to say so, and nothing is tried again"
     assert world.database.health().status == "degraded"
     monkeypatch.undo()
     assert await world.bodies(notes) == []
@@ -346,28 +407,49 @@ async def test_a_commit_that_fails_is_told_to_everyone_in_the_group(world: World
 
 
 async def test_a_full_disk_is_told_and_mends(world: World) -> None:
-    await world.system.read(bodies, notes)
-    raw = world.sqlite.writer._group_connection.raw
-    pages = raw.execute("PRAGMA page_count").fetchone()[0]
-    authorizer = world.sqlite.writer._group_connection.authorizer
-    authorizer.kernel_speaks = True
-    raw.execute(f"PRAGMA max_page_count={pages + 1}")
-    authorizer.kernel_speaks = False
-    big = "x" * 20_000
-    answers = await together(
-        world.system, partial(world.notes.write, put, notes, big), partial(world.notes.write, put, notes, "small")
-    )
-    assert isinstance(answers[0], DatabaseUnavailable)
-    assert answers[1] == "small"
-    assert await world.bodies(notes) == ["small"]
+    _leave_pages(world, 1)
+    with pytest.raises(DiskFull, match="the disk takes nothing more"):
+        await world.notes.write(put, notes, "x" * 20_000)
+    health = world.database.health()
+    assert (health.status, "until there is space again" in health.detail) == ("degraded", True)
+    assert await world.bodies(notes) == []
+    assert await world.notes.write(put, notes, "small") == "small"
+    assert world.database.health().status == "ok"
 
 
-async def test_another_process_that_holds_the_lock_is_named_to_the_callers(
+def _leave_pages(world: World, pages: int) -> None:
+    """Let the file grow by so many pages at most."""
+    connection = world.writer._group_connection
+    connection.authorizer.kernel_speaks = True
+    present = connection.raw.execute("PRAGMA page_count").fetchone()[0]
+    connection.raw.execute(f"PRAGMA max_page_count={present + pages}")
+    connection.authorizer.kernel_speaks = False
+
+
+async def test_another_program_that_holds_the_lock_is_waited_for_and_named(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    raw = world.sqlite.writer._group_connection.raw
-    raw.set_authorizer(None)
-    raw.execute("PRAGMA busy_timeout=0")
+    _never_wait_for_locks(world)
+    other = sqlite3.connect(tmp_path / "vivesphere.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    tries = Tries(world.writer._group_connection)
+    monkeypatch.setattr(world.writer._group_connection, "begin_immediate", tries)
+    waiting = asyncio.create_task(world.notes.write(put, notes, "waited"))
+    await asyncio.to_thread(tries.met.wait)
+    health = world.database.health()
+    assert (health.status, "locked" in health.detail) == ("degraded", True)
+    assert await world.bodies(notes) == []
+    other.execute("COMMIT")
+    other.close()
+    assert await waiting == "waited"
+    assert world.database.health().status == "ok"
+
+
+async def test_a_lock_that_is_held_too_long_is_told_to_the_callers(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _never_wait_for_locks(world)
+    monkeypatch.setattr(writer, "LOCK_SECONDS", 0.0)
     other = sqlite3.connect(tmp_path / "vivesphere.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseUnavailable, match="locked"):
@@ -377,13 +459,86 @@ async def test_another_process_that_holds_the_lock_is_named_to_the_callers(
     assert await world.notes.write(put, notes, "accepted") == "accepted"
 
 
+class Tries:
+    """Tells when the lock was asked for again, and so a first time in vain."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.met = threading.Event()
+        self._begin = connection.begin_immediate
+        self._count = 0
+
+    def __call__(self) -> None:
+        self._count += 1
+        if self._count > 1:
+            self.met.set()
+        self._begin()
+
+
+def _never_wait_for_locks(world: World) -> None:
+    raw = world.writer._group_connection.raw
+    raw.set_authorizer(None)
+    raw.execute("PRAGMA busy_timeout=0")
+
+
+async def test_slow_units_of_one_are_cut_off_and_the_others_come_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "GROUP_SECONDS", 0.0)
+    order: list[str] = []
+    before = world.database.statistics().groups
+    letters_first = [partial(world.letters.write, lambda _: order.append("L")) for _ in range(3)]
+    await together(world.system, *letters_first, partial(world.notes.write, lambda _: order.append("n")))
+    assert order == ["L", "n", "L", "L"]
+    assert world.database.statistics().groups == before + 5, "each in a commit of its own, behind the one that held the writer"
+
+
+async def test_a_unit_that_does_not_end_is_named_in_the_health(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "HELD_UP_SECONDS", 0.0)
+    async with HeldWriter(world.notes):
+        health = world.database.health()
+    assert health.status == "degraded"
+    assert health.detail.startswith("tests.kernel.db.world.HeldWriter._hold of module:notes has held the writer for ")
+    assert world.database.health().status == "ok"
+
+
+async def test_nobody_is_told_before_the_commit_is_on_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = world.writer._group_connection
+    reached, go = threading.Event(), threading.Event()
+    original = connection.commit
+
+    def commit() -> None:
+        reached.set()
+        go.wait()
+        original()
+
+    monkeypatch.setattr(connection, "commit", commit)
+    tasks = [asyncio.create_task(world.notes.write(put_and_emit, str(number))) for number in range(10)]
+    await asyncio.to_thread(reached.wait)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not any(task.done() for task in tasks)
+    assert (world.dispatched, await world.bodies(notes)) == ([], [])
+    go.set()
+    await asyncio.gather(*tasks)
+    assert len(world.dispatched) == 10
+
+
+async def test_every_connection_that_writes_waits_for_the_disk(world: World) -> None:
+    await world.quotes.write(put, items, "makes the guests' connection")
+    guests = world.writer._guest_connection
+    assert guests is not None
+    for connection in (world.writer._group_connection, guests):
+        connection.raw.set_authorizer(None)
+        # 2 is FULL: the write-ahead log is synced before a commit returns (https://www.sqlite.org/pragma.html).
+        assert connection.raw.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 async def test_a_defect_in_the_writer_reaches_the_caller_and_the_writer_lives(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def defective(*_: Any) -> None:
         raise Refused("a defect")
 
-    monkeypatch.setattr(world.sqlite.writer, "_record", defective)
+    monkeypatch.setattr(world.writer, "_record", defective)
     with structlog.testing.capture_logs() as logged, pytest.raises(DatabaseUnavailable, match="a defect"):
         await world.notes.write(put, notes, "lost")
     assert [line["event"] for line in logged] == ["database_writer_failed"]

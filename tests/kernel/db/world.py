@@ -17,6 +17,8 @@ from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db.event_log import HistoryQuery, RecordedEvent, history
 from vivesphere.kernel.db.handle import Database, DatabaseHandle, Unit
 from vivesphere.kernel.db.sqlite.engine import SqliteEngine
+from vivesphere.kernel.db.sqlite.readers import Readers
+from vivesphere.kernel.db.sqlite.writer import Writer
 from vivesphere.kernel.db.types import Json
 from vivesphere.kernel.principals import SYSTEM, Principal
 
@@ -86,10 +88,16 @@ class World:
         self.system = self.database.handle(SYSTEM)
 
     @property
-    def sqlite(self) -> SqliteEngine:
-        """For what only that engine does."""
+    def readers(self) -> Readers:
+        """SQLite's."""
         assert isinstance(self.database.engine, SqliteEngine)
-        return self.database.engine
+        return self.database.engine.readers
+
+    @property
+    def writer(self) -> Writer:
+        """SQLite's."""
+        assert isinstance(self.database.engine, SqliteEngine)
+        return self.database.engine.writer
 
     async def logged(self) -> tuple[RecordedEvent, ...]:
         """The event log, newest first."""

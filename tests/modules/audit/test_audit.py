@@ -46,7 +46,7 @@ async def test_security_events_are_kept_newest_first_and_paged(world: AuditWorld
         ("database.access_denied", "database", "plugin:dice"),
         ("auth.login.failed", "auth", "eve"),
     ]
-    assert entries[1]["detail"] == '{"action":"read","table":"users","refused":1}'
+    assert entries[1]["detail"] == '{"action":"read","table":"users","refused":1,"sql":""}'
     assert (entries[2]["actor"], entries[2]["at"]) == ("module:auth", "2026-01-05T12:00:00Z")
 
 

@@ -72,6 +72,10 @@ class TableCatalog(Protocol):
         """All known tables, by name."""
         ...
 
+    def can(self, principal: Principal, action: Action, table: str) -> bool:
+        """Whether the engine would let the principal do it now."""
+        ...
+
     def who(self, action: Action, table: str) -> tuple[Holder, ...]:
         """Everybody who may, by name; nobody for an unknown table."""
         ...
@@ -174,6 +178,9 @@ class CurrentAccess:
 
     def describe(self) -> tuple[TableDescription, ...]:
         return self.policy.describe()
+
+    def can(self, principal: Principal, action: Action, table: str) -> bool:
+        return self.policy.can(principal, action, table)
 
     def who(self, action: Action, table: str) -> tuple[Holder, ...]:
         return self.policy.who(action, table)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from vivesphere.kernel.db.definition import Column, Index, TableDefinition
+from vivesphere.kernel.db.definition import Column, Index, Limits, TableDefinition, findings
 from vivesphere.kernel.errors import FieldError
 
 
@@ -23,10 +23,29 @@ class Alteration(msgspec.Struct, frozen=True, kw_only=True):
         return not any(getattr(self, field) for field in self.__struct_fields__)
 
 
-def misfits(definition: TableDefinition, asked: Alteration) -> list[FieldError]:
-    """What the alteration speaks of and the table does not have, or has already. Whether what comes of it is a right definition
-    `definition.findings` says."""
-    return [*_indexes(definition, asked), *_columns(definition, asked)]
+def faults(definition: TableDefinition, asked: Alteration, limits: Limits) -> list[FieldError]:
+    """Everything that is wrong with it; the pointers lead into the alteration."""
+    found = [*_indexes(definition, asked), *_columns(definition, asked)]
+    if found:
+        return found
+    to_be = altered(definition, asked)
+    columns = len(to_be.columns) - len(asked.add_columns)
+    indexes = len(to_be.indexes) - len(asked.add_indexes)
+    return [
+        FieldError(_moved(_moved(each.pointer, "columns", columns), "indexes", indexes), each.detail)
+        for each in findings(to_be, limits)
+    ]
+
+
+def _moved(pointer: str, kind: str, kept: int) -> str:
+    """From a place in the definition that would come of it to the place in the alteration that is to blame."""
+    if not pointer.startswith(f"/{kind}"):
+        return pointer
+    _, _, number, *rest = f"{pointer}/".split("/")
+    if not number:
+        return f"/add_{kind}"
+    at = int(number)
+    return "/".join(["", f"add_{kind}", str(at - kept), *filter(None, rest)]) if at >= kept else "/rename_columns"
 
 
 def altered(definition: TableDefinition, asked: Alteration) -> TableDefinition:

@@ -54,6 +54,10 @@ class Connection(Protocol):
         """Within it statements run with the host's own rights, in the same transaction."""
         ...
 
+    def hurry(self, seconds: float) -> None:
+        """What a guest's unit still has to compute ends after so many seconds, if it would not sooner."""
+        ...
+
     def append(self, rows: Sequence[LogRow]) -> Sequence[int]:
         """Write rows of the event log, as whoever is served; their `seq`."""
         ...

@@ -5,30 +5,21 @@ so that no change needs a table rebuilt. What is unique is an index for the same
 new policy in force (`refresh_access`); until then nobody can touch a table that has come.
 """
 
-from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, DropIndex, DropTable, ExecutableDDLElement
-from sqlalchemy.sql.compiler import DDLCompiler, SQLCompiler
+from sqlalchemy.sql.compiler import DDLCompiler
 
 from vivesphere.kernel.db import grants, table_records
 from vivesphere.kernel.db.access import ColumnDescription, TableDescription
 from vivesphere.kernel.db.alteration import Alteration
-from vivesphere.kernel.db.column_types import SYSTEM_TYPES, TYPES
-from vivesphere.kernel.db.definition import Column, Index, TableDefinition
-from vivesphere.kernel.db.types import Id
+from vivesphere.kernel.db.column_types import SYSTEM_TYPES
+from vivesphere.kernel.db.definition import Index, TableDefinition
+from vivesphere.kernel.db.shape import Layout, encoded, keys, metadata, shape_of
 from vivesphere.kernel.db.unit import Unit
-
-Layout = Literal["records", "rows"]
-"""`records`: people's, with an id that is a UUID, a version and two times. `rows`: a plugin's, with an id that counts."""
-
-CACHED_TABLES = 256
-
-_ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def user_table(name: str) -> str:
@@ -43,9 +34,9 @@ def plugin_table(plugin_id: str, name: str) -> str:
 
 def create(tx: Unit, description: TableDescription, definition: TableDefinition, layout: Layout = "records") -> None:
     """Make a table whose definition is `completed`, and register it. `description.columns` are filled in here."""
-    table = table_of(description.name, _encoded(definition), layout)
+    table = shape_of(description.name, encoded(definition), layout).table
     with tx.as_host():
-        tx.execute(CreateTable(sa.Table(description.name, _metadata(), *_keys(layout))))
+        tx.execute(CreateTable(sa.Table(description.name, metadata(), *keys(layout))))
         for column in definition.columns:
             tx.execute(_AddColumn(table, column))
         for index in definition.indexes:
@@ -66,7 +57,7 @@ def alter(
 
     Raises SQLAlchemy's IntegrityError when a unique index comes and the table has equal values.
     """
-    before, after = (table_of(description.name, _encoded(each), layout) for each in (old, new))
+    before, after = (shape_of(description.name, encoded(each), layout).table for each in (old, new))
     known = {index.name for index in old.indexes}
     staying = {index.name for index in new.indexes}
     with tx.as_host():
@@ -88,43 +79,9 @@ def alter(
 def drop(tx: Unit, name: str) -> None:
     """Drop a table, its records, its grants and its registration. Whoever refers to it has to be asked before."""
     with tx.as_host():
-        tx.execute(DropTable(sa.Table(name, _metadata())))
+        tx.execute(DropTable(sa.Table(name, metadata())))
         grants.forget_table(tx, name)
         table_records.strike_out(tx, name)
-
-
-@lru_cache(maxsize=CACHED_TABLES)
-def table_of(name: str, definition: bytes, layout: Layout = "records") -> sa.Table:
-    """The table for statements. Of the encoded definition, so that equal ones share it, and with it compiled statements."""
-    columns = msgspec.json.decode(definition, type=TableDefinition).columns
-    return sa.Table(name, _metadata(), *_keys(layout), *(_sql_column(each, layout) for each in columns))
-
-
-def _metadata() -> sa.MetaData:
-    """The name that PostgreSQL would choose for a key, `data_a_pkey`, could be another table's."""
-    return sa.MetaData(naming_convention={"pk": "pk__%(table_name)s"})
-
-
-def _encoded(definition: TableDefinition) -> bytes:
-    return msgspec.json.encode(definition)
-
-
-def _keys(layout: Layout) -> Iterator[sa.Column[Any]]:
-    if layout == "rows":
-        # SQLite counts only in a column that is exactly INTEGER.
-        yield sa.Column("id", _ROW_ID, sa.Identity(), primary_key=True)
-        return
-    yield sa.Column("id", Id, primary_key=True, server_default=_FreshId())
-    yield sa.Column("version", SYSTEM_TYPES["version"].sql, nullable=False, server_default=sa.text("1"))
-    for name in ("created_at", "updated_at"):
-        yield sa.Column(name, SYSTEM_TYPES[name].sql, nullable=False, server_default=_Now())
-
-
-def _sql_column(column: Column, layout: Layout) -> sa.Column[Any]:
-    kind = TYPES[column.type]
-    sql = _ROW_ID if column.type == "reference" and layout == "rows" else kind.sql
-    default = None if column.default is None else sa.literal(kind.read(column.default), sql)
-    return sa.Column(column.name, sql, nullable=not column.required, server_default=default)
 
 
 def _index(table: sa.Table, index: Index) -> sa.Index:
@@ -134,7 +91,7 @@ def _index(table: sa.Table, index: Index) -> sa.Index:
 def _described(description: TableDescription, table: sa.Table, definition: TableDefinition) -> TableDescription:
     kinds = {column.name: column.type for column in definition.columns}
     system = {name: kind.kind for name, kind in SYSTEM_TYPES.items()}
-    columns = tuple(ColumnDescription(each.name, kinds.get(each.name) or system[each.name]) for each in table.columns)
+    columns = tuple(ColumnDescription(str(each.name), kinds.get(each.name) or system[each.name]) for each in table.columns)
     return msgspec.structs.replace(description, columns=columns)
 
 
@@ -181,38 +138,3 @@ def _drop_column(element: _DropColumn, compiler: DDLCompiler, **_options: Any) -
 def _rename_column(element: _RenameColumn, compiler: DDLCompiler, **_options: Any) -> str:
     old, new = map(compiler.preparer.quote, element.details)
     return f"ALTER TABLE {compiler.preparer.format_table(element.table)} RENAME COLUMN {old} TO {new}"
-
-
-class _FreshId(sa.sql.expression.ColumnElement[str]):
-    """A UUIDv7 (RFC 9562) made by the database, for records that are written in SQL without one."""
-
-    inherit_cache = True
-
-
-class _Now(sa.sql.expression.ColumnElement[int]):
-    """The time in microseconds since 1970 UTC, by the database's clock; SQLite knows milliseconds."""
-
-    inherit_cache = True
-
-
-@compiles(_FreshId, "sqlite")
-def _fresh_id_on_sqlite(_element: _FreshId, _compiler: SQLCompiler, **_options: Any) -> str:
-    at = "printf('%012x', CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
-    tail = "lower(substr(hex(randomblob(2)), 1, 3)) || '-8' || lower(substr(hex(randomblob(2)), 1, 3))"
-    return f"(substr({at}, 1, 8) || '-' || substr({at}, 9) || '-7' || {tail} || '-' || lower(hex(randomblob(6))))"
-
-
-@compiles(_FreshId, "postgresql")
-def _fresh_id_on_postgresql(_element: _FreshId, _compiler: SQLCompiler, **_options: Any) -> str:
-    at = "lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0')"
-    return f"(substr({at}, 1, 8) || '-' || substr({at}, 9) || '-7' || substr(gen_random_uuid()::text, 16))"
-
-
-@compiles(_Now, "sqlite")
-def _now_on_sqlite(_element: _Now, _compiler: SQLCompiler, **_options: Any) -> str:
-    return "(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000)"
-
-
-@compiles(_Now, "postgresql")
-def _now_on_postgresql(_element: _Now, _compiler: SQLCompiler, **_options: Any) -> str:
-    return "((extract(epoch from clock_timestamp()) * 1000000)::bigint)"

@@ -91,7 +91,7 @@ def findings(definition: TableDefinition, limits: Limits) -> list[FieldError]:
         found.append(FieldError("/columns", "a table has at least one column of its own"))
     if len(definition.columns) > limits.columns:
         found.append(FieldError("/columns", f"a table has at most {limits.columns} columns"))
-    if len(definition.indexes) > limits.indexes:
+    if len(completed("", definition).indexes) > limits.indexes:
         found.append(FieldError("/indexes", f"a table has at most {limits.indexes} indexes, those of unique columns included"))
     for at, index in enumerate(definition.indexes):
         found += _index(f"/indexes/{at}", index, definition)

@@ -5,17 +5,26 @@ from typing import Any, Protocol
 
 import msgspec
 
+from vivesphere.kernel.db.spread import Histogram
 from vivesphere.kernel.db.work import Work
 from vivesphere.kernel.services import Health
 
 
 class DatabaseStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts since the start, for `/metrics`. `units` written in `groups` commits; `refused` by the table ACL."""
+    """Counts since the start, for `/metrics`. `units` written in `groups` commits; `refused` by the table ACL.
+
+    `queued` units wait to be written or are on their way, and `waiting` callers for a place among them. `group_units` is how
+    many units a commit carries, `commit_seconds` how long the disk takes for one.
+    """
 
     groups: int
     units: int
     refused: int
     read_connections: int
+    queued: int = 0
+    waiting: int = 0
+    group_units: Histogram | None = None
+    commit_seconds: Histogram | None = None
 
 
 class Engine(Protocol):

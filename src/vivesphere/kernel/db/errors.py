@@ -6,11 +6,13 @@ ViveSphereError
     ├── IdempotencyKeyReused  the key already stands for another act
     ├── ConstraintViolated    a unique, foreign-key, check or not-null constraint; repositories turn it into their own Conflict
     ├── ReadOnly              a read unit tried to write or to emit
+    ├── StatementRefused      the broker takes no such statement; the sentence says what to write instead
     ├── StatementFailed       the statement is wrong, too large, or was stopped for taking too long
     ├── TransactionLost       a statement ended the whole transaction, so nothing of the unit was kept
     ├── UnitClosed            `tx` was used after its rule had returned
     ├── OutcomeUnknown        the connection was lost during the commit: look before you do it again
     └── DatabaseUnavailable   the database cannot be written or read now, or is closed
+        └── DiskFull          nothing can be written until there is space again; reading goes on
 """
 
 from vivesphere.kernel.errors import ViveSphereError
@@ -43,6 +45,14 @@ class ReadOnly(DatabaseError):
     pass
 
 
+class StatementRefused(DatabaseError):
+    """`construct` is what was refused, short and printable: `PRAGMA`, `json_each(`, `FOR`."""
+
+    def __init__(self, construct: str, sentence: str) -> None:
+        super().__init__(f"{construct} {sentence}.")
+        self.construct = construct
+
+
 class StatementFailed(DatabaseError):
     pass
 
@@ -60,4 +70,8 @@ class DatabaseUnavailable(DatabaseError):
 
 
 class OutcomeUnknown(DatabaseError):
+    pass
+
+
+class DiskFull(DatabaseUnavailable):
     pass

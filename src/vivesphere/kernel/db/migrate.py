@@ -13,7 +13,12 @@ from typing import Protocol
 import sqlalchemy as sa
 import structlog
 
-from vivesphere.kernel import paths
+from vivesphere.kernel import paths, release
+from vivesphere.kernel.db.backup.errors import BackupError
+from vivesphere.kernel.db.backup.folder import BackupFile
+from vivesphere.kernel.db.backup.making import Wanted, make
+from vivesphere.kernel.db.backup.origins import origin_of
+from vivesphere.kernel.db.installation import facts
 from vivesphere.kernel.db.location import Place, SqlitePlace
 from vivesphere.kernel.db.schema import Model
 from vivesphere.kernel.db.sqlite.migrating import SqliteGround
@@ -22,6 +27,9 @@ from vivesphere.kernel.errors import StartError
 from vivesphere.kernel.principals import Principal
 
 VERSION_TABLE = "alembic_version"
+
+UNFINISHED = "unfinished_copy"
+"""The fact of an installation that is only half of one."""
 
 log = structlog.get_logger("vivesphere.db")
 
@@ -44,21 +52,33 @@ class Ground(Protocol):
         """After the migrations, before the commit. Raises StartError if they left rows without what they refer to."""
         ...
 
-    def back_up(self, revision: str) -> Path | None:
-        """What a person can go back to, if there is a way to make it."""
-        ...
 
+def bring_up_to_date(
+    place: Place,
+    *,
+    owners: Mapping[str, Principal],
+    backups: Path | None = None,
+    folder: Path | None = None,
+    to_be_filled: bool = False,
+) -> None:
+    """Migrate the database, making it if need be. `owners` names the core's tables; `folder` holds the migrations; into
+    `backups` (without it: none is made) goes what a person can go back to.
 
-def bring_up_to_date(place: Place, *, owners: Mapping[str, Principal], folder: Path | None = None) -> None:
-    """Migrate the database, making it if need be. `owners` names the core's tables; `folder` holds the migrations.
-
-    Raises StartError if it is newer than the code, is no database of ours, or cannot be written.
+    Raises StartError if it is newer than the code, is no database of ours, or cannot be written or backed up; also for the
+    target of a move that never came to its end, unless it is `to_be_filled` now.
     """
-    ground, migrations = _ground(place), folder or paths.migrations()
+    ground, migrations = ground_of(place), folder or paths.migrations()
     try:
         with ground.migrating() as connection:
-            _migrate(connection, place, ground, migrations)
+            _migrate(connection, place, ground, migrations, backups)
             register(connection, describe_core(Model.metadata, owners), datetime.now(UTC))
+            if is_unfinished(connection) and not to_be_filled:
+                raise StartError(
+                    f"{place} is what `vivesphere db move` or `restore` began to fill and did not finish: do it again with "
+                    "--force, or name another one in VIVESPHERE_DATABASE_URL."
+                )
+    except BackupError as error:
+        raise StartError(f"The database {place} was not migrated, since it could not be backed up before. {error}") from error
     except (sa.exc.DBAPIError, ground.driver_error, OSError) as error:
         reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         raise StartError(
@@ -69,12 +89,12 @@ def bring_up_to_date(place: Place, *, owners: Mapping[str, Principal], folder: P
 
 def describe(place: Place) -> str:
     """One sentence about the database, for a person; nothing in it is changed. Raises StartError if a start would."""
-    ground, known = _ground(place), revisions(paths.migrations())
+    ground, known = ground_of(place), revisions(paths.migrations())
     try:
         with ground.looking() as connection:
             if connection is None:
                 return f"{place}, which the first start will make"
-            current = _known_revision(connection, place, known)
+            current = known_revision(connection, place, known)
     except (sa.exc.DBAPIError, ground.driver_error) as error:
         reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         raise StartError(f"{place} cannot be read as a database ({reason}).") from error
@@ -87,7 +107,23 @@ def revisions(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*_*.py")))
 
 
-def _ground(place: Place) -> Ground:
+def mark_unfinished(connection: sa.Connection) -> None:
+    """Say of a database that it is about to be filled: what fills it replaces the mark with all the rest."""
+    if not is_unfinished(connection):
+        connection.execute(sa.insert(facts), {"key": UNFINISHED, "value": True})
+
+
+def is_unfinished(connection: sa.Connection) -> bool:
+    return connection.execute(sa.select(facts.c.key).where(facts.c.key == UNFINISHED)).first() is not None
+
+
+def back_up(place: Place, folder: Path, known: Sequence[str]) -> BackupFile:
+    """What a person can go back to when a change of the schema was none for the better. Raises BackupError."""
+    wanted = Wanted(reason="migration", made_at=datetime.now(UTC), known=known, release=release.version())
+    return make(origin_of(place), folder, wanted)
+
+
+def ground_of(place: Place) -> Ground:
     if isinstance(place, SqlitePlace):
         return SqliteGround(place)
     from vivesphere.kernel.db.postgres.migrating import PostgresGround  # noqa: PLC0415 - psycopg takes 0.1 s and 10 MB
@@ -95,20 +131,20 @@ def _ground(place: Place) -> Ground:
     return PostgresGround(place)
 
 
-def _migrate(connection: sa.Connection, place: Place, ground: Ground, folder: Path) -> None:
+def _migrate(connection: sa.Connection, place: Place, ground: Ground, folder: Path, backups: Path | None) -> None:
     known = revisions(folder)
-    current, head = _known_revision(connection, place, known), known[-1]
+    current, head = known_revision(connection, place, known), known[-1]
     if current == head:
         return
-    backup = None if current is None else ground.back_up(current)
+    backup = None if current is None or backups is None else back_up(place, backups, known).name
     from vivesphere.kernel.db.upgrade import upgrade  # noqa: PLC0415 - loads Alembic, see above
 
     upgrade(connection, folder)
     ground.check(connection)
-    log.info("database_migrated", database=str(place), before=current, after=head, backup=str(backup) if backup else None)
+    log.info("database_migrated", database=str(place), before=current, after=head, backup=backup)
 
 
-def _known_revision(connection: sa.Connection, place: Place, known: Sequence[str]) -> str | None:
+def known_revision(connection: sa.Connection, place: Place, known: Sequence[str]) -> str | None:
     """The revision the database is at; None for a new one. Raises StartError for one that this code does not know."""
     names = sa.inspect(connection).get_table_names()
     if not names:

@@ -7,6 +7,8 @@ from sqlalchemy.orm import DeclarativeBase
 
 from vivesphere.kernel.db.types import UtcTime
 
+REFERS_TO = "refers_to"
+
 
 class Model(DeclarativeBase):
     """A table. Its owner is the module in whose `models.py` the class stands; no foreign key leaves that module (I7)."""
@@ -21,6 +23,12 @@ class Model(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: UtcTime}  # noqa: RUF012 - SQLAlchemy's documented spelling of this declaration
+
+
+def refers_to(column: str) -> dict[str, str]:
+    """`info` of a column that holds the id of another module's row (`projects.id`), which no foreign key may say (I7).
+    `vivesphere db check` finds those whose row is gone."""
+    return {REFERS_TO: column}
 
 
 def table_of(model: type[Model]) -> sa.Table:

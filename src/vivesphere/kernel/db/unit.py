@@ -22,6 +22,7 @@ from vivesphere.kernel.db.errors import (
 )
 from vivesphere.kernel.db.event_rows import LogRow, row_of
 from vivesphere.kernel.db.fingerprint import fingerprint
+from vivesphere.kernel.db.hot import HotStatement
 from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.principals import SYSTEM, Principal
@@ -81,6 +82,22 @@ class Unit:
             self._results.append(result)
         return result
 
+    def rows(self, statement: HotStatement, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What a statement of a hot path finds. Raises what `execute` does, but ConstraintViolated for a constraint."""
+        connection = self._open()
+        try:
+            return statement.rows(connection.core, parameters)
+        except connection.driver_error as error:
+            raise self._meaning(connection, error) from error
+
+    def change(self, statement: HotStatement, parameters: Mapping[str, Any]) -> int:
+        """How many rows a statement of a hot path changes. Raises as `rows` does."""
+        connection = self._open()
+        try:
+            return statement.change(connection.core, parameters)
+        except connection.driver_error as error:
+            raise self._meaning(connection, error) from error
+
     def emit(self, event: Event) -> str:
         """Report a fact, and give its id. It leaves after the commit; a durable one is in the event log in the same commit.
 
@@ -139,6 +156,10 @@ class Unit:
     def horizon(self) -> int:
         """How far the event log can be read without passing over an event that comes late: up to this `seq`."""
         return self._open().horizon
+
+    def hurry(self, seconds: float) -> None:
+        """What a guest's unit still has to compute ends after so many seconds, if it would not sooner. Ours takes its time."""
+        self._open().hurry(seconds)
 
     def now(self) -> datetime:
         """The time, by the server's clock."""

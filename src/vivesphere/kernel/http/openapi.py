@@ -42,6 +42,9 @@ ONE_SENT: dict[str, Any] = {
 }
 PERMISSIONS = "x-vivesphere-permissions"
 
+STREAMED_BODY = "streamed_body"
+"""The `opt` of a handler that reads its body itself, piece by piece: the media types it takes."""
+
 DESCRIPTION = """\
 Everything ViveSphere does, over HTTP. Sign in with `POST /api/v1/auth/login` and send the access token as
 `Authorization: Bearer …`.
@@ -70,6 +73,7 @@ REFUSALS = {
     403: "Signed in, and not allowed to do this.",
     404: "There is no such thing.",
     409: "It contradicts what is there.",
+    412: "It was changed meanwhile: its `ETag` is not that of `If-Match`.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "The input is not valid; `errors` names the fields.",
@@ -182,6 +186,8 @@ def _complete(operation: Json, path: str, method: str, handler: HTTPRouteHandler
     body = _body(handler)
     if body in by_type:
         operation["requestBody"] = {"content": {"application/json": {"schema": by_type[body]}}, "required": True}
+    if streamed := handler.opt.get(STREAMED_BODY):
+        operation["requestBody"] = {"content": {each: {"schema": {"type": "string"}} for each in streamed}, "required": True}
     success = operation["responses"][str(handler.status_code)]
     reply = _reply(handler)
     if reply in by_type:
@@ -233,6 +239,8 @@ def _statuses(operation: Json, path: str, method: str, *, guarded: bool) -> Iter
         yield from (400, 422)
     if any(parameter["in"] == "path" for parameter in parameters):
         yield 404
+    if any(parameter["name"] == "If-Match" for parameter in parameters):
+        yield 412
     if "requestBody" in operation:
         yield from (400, 413, 415, 422)
     if method != "GET":

@@ -96,6 +96,9 @@ _FAILED: Mapping[type[Exception], Failed] = {
     db.DatabaseUnavailable: Failed(
         503, "unavailable", "Not available now", "The database cannot be used now; try again in a moment."
     ),
+    db.DiskFull: Failed(
+        507, "disk-full", "The disk is full", "The disk is full, so nothing can be changed until there is space again."
+    ),
     EffectRefused: Failed(403, "effect-refused", "The effect was refused"),
     EffectUnknown: Failed(409, "effect-unknown", "Nobody knows whether it happened"),
     EffectFailed: Failed(502, "effect-failed", "The other side did not answer as it should"),

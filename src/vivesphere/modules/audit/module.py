@@ -3,7 +3,7 @@
 from vivesphere.contracts.auth import LoginFailed, LoginSucceeded, PasswordChanged, RefreshTokenReused, UserCreated
 from vivesphere.contracts.data import BackupCreated, BackupDeleted, BackupDownloaded, BackupFailed
 from vivesphere.contracts.settings import SettingsChanged
-from vivesphere.kernel.events import LoopBroken, TableAccessDenied
+from vivesphere.kernel.events import LoopBroken, TableAccessDenied, TableGrantApproved, TableGrantRevoked
 from vivesphere.kernel.http.feed import StreamContext
 from vivesphere.kernel.module import DurableListener, Module, ModuleContext, OperatorCommand, OperatorStream
 from vivesphere.modules.audit.controllers import AuditController, BusController, DeadLetterController, EventController
@@ -24,6 +24,8 @@ SECURITY_EVENTS = (
     RefreshTokenReused,
     SettingsChanged,
     TableAccessDenied,
+    TableGrantApproved,
+    TableGrantRevoked,
     UserCreated,
 )
 

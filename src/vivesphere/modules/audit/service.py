@@ -11,7 +11,7 @@ from vivesphere.kernel.http.paging import Page, decode_cursor, page
 from vivesphere.modules.audit import rules
 from vivesphere.modules.audit.schemas import AuditEntry
 
-SUBJECTS = ("username", "user_id", "principal")
+SUBJECTS = ("username", "user_id", "principal", "grantee")
 """The fields of security events that say whom they concern, in the order in which they are looked for."""
 
 

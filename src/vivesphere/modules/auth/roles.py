@@ -15,6 +15,7 @@ _VIEWER: Patterns = frozenset(
         "bots.account.read",
         "bots.bot.read",
         "bots.message.read",
+        "data.record.read",
         "data.table.read",
         "plans.plan.read",
         "plans.run.read",
@@ -26,6 +27,7 @@ _VIEWER: Patterns = frozenset(
 )
 _EDITOR = _VIEWER | {
     "bots.message.send",
+    "data.record.write",
     "plans.>",
     "plugins.command.run",
     "tools.tool.run",

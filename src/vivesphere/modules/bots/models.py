@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vivesphere.kernel.db.schema import Model
+from vivesphere.kernel.db.schema import Model, refers_to
 from vivesphere.kernel.db.types import Id, Json, UtcTime
 
 
@@ -15,7 +15,7 @@ class BotRow(Model):
     __table_args__ = (sa.UniqueConstraint("project", "name"),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
-    project: Mapped[str] = mapped_column(sa.String(63))
+    project: Mapped[str] = mapped_column(sa.String(63), info=refers_to("projects.id"))
     name: Mapped[str] = mapped_column(sa.String(40))
     prefix: Mapped[str] = mapped_column(sa.String(5))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
@@ -28,10 +28,10 @@ class AccountRow(Model):
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     bot_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("bots.id"), index=True)
-    project: Mapped[str] = mapped_column(sa.String(63))
+    project: Mapped[str] = mapped_column(sa.String(63), info=refers_to("projects.id"))
     platform: Mapped[str] = mapped_column(sa.String(40))
     config: Mapped[Any] = mapped_column(Json)
-    secret_id: Mapped[str | None] = mapped_column(Id)
+    secret_id: Mapped[str | None] = mapped_column(Id, info=refers_to("secrets.id"))
     desired_state: Mapped[str] = mapped_column(sa.String(10))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 

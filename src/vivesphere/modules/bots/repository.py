@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db.handle import Unit
+from vivesphere.kernel.db.hot import HotStatement
 from vivesphere.kernel.db.schema import table_of
 from vivesphere.modules.bots.connectors import webchat
 from vivesphere.modules.bots.errors import BotExists
@@ -20,7 +21,7 @@ _messages = table_of(ChatMessageRow)
 _outbox = table_of(OutboxRow)
 _unanswered = table_of(UnansweredRow)
 
-_BOT = sa.select(_bots).where(_bots.c.id == sa.bindparam("bot_id"), _bots.c.project == sa.bindparam("project"))
+_BOT = HotStatement(sa.select(_bots).where(_bots.c.id == sa.bindparam("bot_id"), _bots.c.project == sa.bindparam("project")))
 _BOT_BY_NAME = sa.select(_bots).where(_bots.c.name == sa.bindparam("name"), _bots.c.project == sa.bindparam("project"))
 _BOTS = (
     sa.select(_bots)
@@ -29,7 +30,9 @@ _BOTS = (
     .limit(sa.bindparam("limit"))
 )
 _ACCOUNTS = sa.select(_accounts).where(_accounts.c.bot_id.in_(sa.bindparam("bot_ids", expanding=True))).order_by(_accounts.c.id)
-_ACCOUNTS_OF_ONE = sa.select(_accounts).where(_accounts.c.bot_id == sa.bindparam("bot_id")).order_by(_accounts.c.id)
+_ACCOUNTS_OF_ONE = HotStatement(
+    sa.select(_accounts).where(_accounts.c.bot_id == sa.bindparam("bot_id")).order_by(_accounts.c.id)
+)
 _STARTED = sa.select(_accounts).where(_accounts.c.desired_state == "started").order_by(_accounts.c.id)
 _DESIRE = sa.update(_accounts).where(_accounts.c.id == sa.bindparam("account_id"))
 _RECENT = (
@@ -46,14 +49,19 @@ _QUEUED_BY_KEY = sa.select(_outbox.c.id).where(
     _outbox.c.bot_id == sa.bindparam("bot_id"), _outbox.c.idempotency_key == sa.bindparam("key")
 )
 _OUTBOX_COLUMNS = [_outbox.c[field] for field in OutboxRecord.__struct_fields__]
-_NEXT_QUEUED = (
+_INSERT_MESSAGE = HotStatement(sa.insert(_messages))
+_QUEUE = HotStatement(sa.insert(_outbox))
+_NEXT_QUEUED = HotStatement(
     sa.select(*_OUTBOX_COLUMNS)
     .where(_outbox.c.account_id == sa.bindparam("account_id"), _outbox.c.status == "queued")
     .order_by(_outbox.c.id)
     .limit(1)
 )
-_FINISH = sa.update(_outbox).where(_outbox.c.id == sa.bindparam("outbox_id"), _outbox.c.status == "queued")
-_FINISH_HISTORY = sa.update(_messages).where(_messages.c.id == sa.bindparam("outbox_id"))
+_FINISH = HotStatement(
+    sa.update(_outbox).where(_outbox.c.id == sa.bindparam("outbox_id"), _outbox.c.status == "queued"),
+    ("status", "detail", "finished_at"),
+)
+_FINISH_HISTORY = HotStatement(sa.update(_messages).where(_messages.c.id == sa.bindparam("outbox_id")), ("status",))
 _UNANSWERED = sa.select(*(_unanswered.c[field] for field in Unanswered.__struct_fields__)).order_by(_unanswered.c.id)
 _ANSWERED = sa.delete(_unanswered).where(_unanswered.c.id == sa.bindparam("message_id"))
 
@@ -67,8 +75,8 @@ def insert_bot(tx: Unit, bot: BotRecord) -> None:
 
 
 def bot(tx: Unit, project: str, bot_id: str) -> BotRecord | None:
-    row = tx.execute(_BOT, {"bot_id": bot_id, "project": project}).one_or_none()
-    return None if row is None else BotRecord(**row._mapping)
+    found = tx.rows(_BOT, {"bot_id": bot_id, "project": project})
+    return BotRecord(**found[0]) if found else None
 
 
 def bot_by_name(tx: Unit, project: str, name: str) -> BotRecord | None:
@@ -86,7 +94,7 @@ def insert_account(tx: Unit, account: AccountRecord) -> None:
 
 
 def accounts_of(tx: Unit, bot_id: str) -> list[AccountRecord]:
-    return [AccountRecord(**row._mapping) for row in tx.execute(_ACCOUNTS_OF_ONE, {"bot_id": bot_id})]
+    return [AccountRecord(**row) for row in tx.rows(_ACCOUNTS_OF_ONE, {"bot_id": bot_id})]
 
 
 def accounts_of_all(tx: Unit, bot_ids: Sequence[str]) -> list[AccountRecord]:
@@ -104,7 +112,7 @@ def set_desired_state(tx: Unit, account_id: str, state: str) -> None:
 
 
 def insert_message(tx: Unit, message: MessageRecord) -> None:
-    tx.execute(sa.insert(_messages), msgspec.structs.asdict(message))
+    tx.change(_INSERT_MESSAGE, msgspec.structs.asdict(message))
 
 
 def messages(tx: Unit, query: MessageQuery, viewer: str) -> list[MessageRecord]:
@@ -136,24 +144,21 @@ def queued_under(tx: Unit, bot_id: str, key: str) -> str | None:
 
 
 def insert_outbox(tx: Unit, values: dict[str, Any]) -> None:
-    tx.execute(sa.insert(_outbox), values)
+    tx.change(_QUEUE, values)
 
 
 def next_queued(tx: Unit, account_id: str) -> OutboxRecord | None:
     """The account's oldest message that is still to be sent."""
-    row = tx.execute(_NEXT_QUEUED, {"account_id": account_id}).one_or_none()
-    if row is None:
-        return None
-    values = dict(row._mapping)
-    return OutboxRecord(**values | {"cause": msgspec.convert(values["cause"], Cause)})
+    found = tx.rows(_NEXT_QUEUED, {"account_id": account_id})
+    return OutboxRecord(**found[0] | {"cause": msgspec.convert(found[0]["cause"], Cause)}) if found else None
 
 
 def finish_outbox(tx: Unit, outbox_id: str, status: str, detail: str) -> bool:
     """Close a queued message and its line of history. False if it was closed already."""
     values = {"outbox_id": outbox_id, "status": status, "detail": detail, "finished_at": tx.now()}
-    if not tx.execute(_FINISH, values).rowcount:
+    if not tx.change(_FINISH, values):
         return False
-    tx.execute(_FINISH_HISTORY, {"outbox_id": outbox_id, "status": status})
+    tx.change(_FINISH_HISTORY, {"outbox_id": outbox_id, "status": status})
     return True
 
 

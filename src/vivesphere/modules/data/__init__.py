@@ -1,1 +1,1 @@
-"""Data: shows which tables there are, whose they are, and their columns."""
+"""Data: the tables that people make, their records, and what there is in the database and whose it is."""

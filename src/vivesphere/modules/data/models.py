@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vivesphere.kernel.db.schema import Model
+from vivesphere.kernel.db.schema import Model, refers_to
 from vivesphere.kernel.db.types import Id
 
 
@@ -17,7 +17,7 @@ class CustomTableRow(Model):
 
     name: Mapped[str] = mapped_column(sa.String(58), primary_key=True)
     id: Mapped[str] = mapped_column(Id, unique=True)
-    project: Mapped[str] = mapped_column(sa.String(100))
+    project: Mapped[str] = mapped_column(sa.String(100), info=refers_to("projects.id"))
     description: Mapped[str] = mapped_column(sa.Text)
     definition: Mapped[str] = mapped_column(sa.Text)
     version: Mapped[int]

@@ -1,16 +1,41 @@
 """The wiring of data."""
 
-from vivesphere.contracts.data import BackupCreated, BackupDeleted, BackupDownloaded, BackupFailed
-from vivesphere.kernel.module import Job, Module, ModuleContext, OperatorCommand
+from vivesphere.contracts.data import (
+    BackupCreated,
+    BackupDeleted,
+    BackupDownloaded,
+    BackupFailed,
+    DeleteRecord,
+    FindRecords,
+    GetRecord,
+    ImportCompleted,
+    ImportProgressed,
+    PutRecord,
+    RecordChanged,
+    RecordCreated,
+    RecordDeleted,
+    TableChanged,
+    TableCreated,
+    TableDropped,
+)
+from vivesphere.kernel.module import Job, Module, ModuleContext, OperatorCommand, OperatorStream
 from vivesphere.modules.data.access_controllers import AccessController
 from vivesphere.modules.data.access_handlers import AccessHandlers
 from vivesphere.modules.data.access_service import AccessService
+from vivesphere.modules.data.allowance import Allowance
 from vivesphere.modules.data.backup_controllers import BackupController
 from vivesphere.modules.data.backup_jobs import BackupSchedule
 from vivesphere.modules.data.backup_service import BackupService
 from vivesphere.modules.data.backup_settings import BackupSettings
 from vivesphere.modules.data.controllers import TableController
+from vivesphere.modules.data.maintenance_handlers import MaintenanceHandlers
+from vivesphere.modules.data.record_controllers import RecordController
+from vivesphere.modules.data.record_handlers import RecordHandlers
+from vivesphere.modules.data.record_service import RecordService
 from vivesphere.modules.data.service import TableService
+from vivesphere.modules.data.settings import DataSettings
+from vivesphere.modules.data.transfer_controllers import TransferController
+from vivesphere.modules.data.transfer_service import TransferService
 
 
 def build(context: ModuleContext) -> Module:
@@ -18,12 +43,49 @@ def build(context: ModuleContext) -> Module:
     schedule = BackupSchedule(backups, context.settings.section("backup", BackupSettings), context.clock)
     context.settings.watch("backup", BackupSettings, schedule.change)
     access = AccessService(context.principal, context.access, context.grants, context.history)
+    settings = context.settings.section("data", DataSettings)
+    tables = TableService(context.access, context.db, context.refresh_access, lifetime=context.lifetime, settings=settings)
+    allowance = Allowance(settings.rows, tables.count_records)
+    records = RecordService(context.access, context.db, allowance, settings)
+    transfers = TransferService(context.bus, context.db, records, allowance, settings)
+    context.settings.watch("data", DataSettings, tables.change)
+    context.settings.watch("data", DataSettings, records.change)
+    context.settings.watch("data", DataSettings, transfers.change)
+    maintenance = MaintenanceHandlers(backups, context.maintenance)
+    handlers = RecordHandlers(context.access, records)
     return Module(
         name=context.name,
-        publishes=(BackupCreated, BackupDeleted, BackupDownloaded, BackupFailed),
-        routes=(TableController, AccessController, BackupController),
-        provides={"tables": TableService(context.access), "table_access": access, "backups": backups},
-        operator_commands=(OperatorCommand("data.access.list", AccessHandlers(access).list_access),),
+        responders={
+            DeleteRecord: handlers.delete,
+            FindRecords: handlers.find,
+            GetRecord: handlers.get,
+            PutRecord: handlers.put,
+        },
+        publishes=(
+            BackupCreated,
+            BackupDeleted,
+            BackupDownloaded,
+            BackupFailed,
+            ImportCompleted,
+            ImportProgressed,
+            RecordChanged,
+            RecordCreated,
+            RecordDeleted,
+            TableChanged,
+            TableCreated,
+            TableDropped,
+        ),
+        routes=(TableController, RecordController, TransferController, AccessController, BackupController),
+        provides={"tables": tables, "records": records, "transfers": transfers, "table_access": access, "backups": backups},
+        operator_commands=(
+            OperatorCommand("data.access.list", AccessHandlers(access).list_access),
+            OperatorCommand("data.database.current", maintenance.current),
+        ),
+        operator_streams=(
+            OperatorStream("data.database.check", maintenance.check),
+            OperatorStream("data.database.vacuum", maintenance.vacuum),
+            OperatorStream("data.backups.create", maintenance.back_up),
+        ),
         jobs=(Job("backups", schedule.run),),
         health=schedule.health,
     )

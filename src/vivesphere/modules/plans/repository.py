@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from vivesphere.kernel.db.handle import Unit
+from vivesphere.kernel.db.hot import HotStatement
 from vivesphere.kernel.db.schema import table_of
 from vivesphere.modules.plans.engine.journal import ACTIVE, RunRecord, RunStatus, StepRecord, StepStatus
 from vivesphere.modules.plans.models import PlanRow, PlanVersionRow, RunRow, RunStepRow
@@ -35,7 +36,7 @@ _DEFINITION = sa.select(versions.c.definition).where(
 )
 
 _INSERT_RUN = sa.insert(runs)
-_RUN_BY_ID = sa.select(*_RUN).where(runs.c.id == sa.bindparam("run"))
+_RUN_BY_ID = HotStatement(sa.select(*_RUN).where(runs.c.id == sa.bindparam("run")))
 _RUN_BY_KEY = sa.select(*_RUN).where(runs.c.project == sa.bindparam("project"), runs.c.idempotency_key == sa.bindparam("key"))
 _RUN_PAGE = (
     sa.select(*_RUN)
@@ -43,11 +44,14 @@ _RUN_PAGE = (
     .order_by(runs.c.id.desc())
 )
 _ACTIVE = sa.select(runs.c.id).where(runs.c.status.in_(ACTIVE)).order_by(runs.c.id)
-_UPDATE_RUN = sa.update(runs).where(runs.c.id == sa.bindparam("run"))
+_UPDATE_RUN = HotStatement(sa.update(runs).where(runs.c.id == sa.bindparam("run")), ("status", "detail", "finished_at"))
 
-_STEPS = sa.select(*_STEP).where(steps.c.run_id == sa.bindparam("run")).order_by(steps.c.started_at)
-_INSERT_STEP = sa.insert(steps)
-_UPDATE_STEP = sa.update(steps).where(steps.c.run_id == sa.bindparam("run"), steps.c.step_id == sa.bindparam("step"))
+_STEPS = HotStatement(sa.select(*_STEP).where(steps.c.run_id == sa.bindparam("run")).order_by(steps.c.started_at))
+_INSERT_STEP = HotStatement(sa.insert(steps))
+_THE_STEP = sa.update(steps).where(steps.c.run_id == sa.bindparam("run"), steps.c.step_id == sa.bindparam("step"))
+_DECIDED = ("status", "attempt", "result", "detail", "wake_at", "finished_at")
+_UPDATE_STEP = HotStatement(_THE_STEP, _DECIDED)
+_BEGIN_STEP = HotStatement(_THE_STEP, (*_DECIDED, "arguments"))
 _CLOSE_STEPS = sa.update(steps).where(steps.c.run_id == sa.bindparam("run"), steps.c.status == sa.bindparam("was"))
 
 
@@ -97,7 +101,8 @@ def insert_run(tx: Unit, run: RunRecord) -> None:
 
 def run(tx: Unit, run_id: str) -> RunRecord | None:
     """The run, whichever project it is in."""
-    return _record(tx.execute(_RUN_BY_ID, {"run": run_id}).one_or_none())
+    found = tx.rows(_RUN_BY_ID, {"run": run_id})
+    return RunRecord(**found[0]) if found else None
 
 
 def run_by_key(tx: Unit, key: str) -> RunRecord | None:
@@ -115,26 +120,23 @@ def active_runs(tx: Unit) -> list[str]:
 
 
 def update_run(tx: Unit, run_id: str, status: RunStatus, detail: str, finished_at: datetime | None) -> None:
-    tx.execute(_UPDATE_RUN, {"run": run_id, "status": status, "detail": detail, "finished_at": finished_at})
+    tx.change(_UPDATE_RUN, {"run": run_id, "status": status, "detail": detail, "finished_at": finished_at})
 
 
 def steps_of(tx: Unit, run_id: str) -> dict[str, StepRecord]:
-    return {row.step_id: StepRecord(**row._mapping) for row in tx.execute(_STEPS, {"run": run_id})}
+    return {row["step_id"]: StepRecord(**row) for row in tx.rows(_STEPS, {"run": run_id})}
 
 
 def insert_steps(tx: Unit, run_id: str, rows: Iterable[StepRecord]) -> None:
     for row in rows:
-        tx.execute(_INSERT_STEP, {"run_id": run_id, **msgspec.structs.asdict(row)})
+        tx.change(_INSERT_STEP, {"run_id": run_id, **msgspec.structs.asdict(row)})
 
 
 def update_steps(tx: Unit, run_id: str, rows: Iterable[StepRecord]) -> None:
     """What an attempt leads to. Arguments change with a new attempt only, so a finished step's are not written again."""
     for row in rows:
-        values = msgspec.structs.asdict(row)
-        del values["step_id"], values["kind"], values["started_at"]
-        if row.status != "running":
-            del values["arguments"]
-        tx.execute(_UPDATE_STEP, {"run": run_id, "step": row.step_id, **values})
+        statement = _BEGIN_STEP if row.status == "running" else _UPDATE_STEP
+        tx.change(statement, {"run": run_id, "step": row.step_id, **msgspec.structs.asdict(row)})
 
 
 def close_steps(tx: Unit, run_id: str, was: StepStatus, status: StepStatus, detail: str = "") -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vivesphere.kernel.db.schema import Model
+from vivesphere.kernel.db.schema import Model, refers_to
 from vivesphere.kernel.db.types import Id, UtcTime
 
 
@@ -14,7 +14,7 @@ class SecretRow(Model):
     __table_args__ = (sa.UniqueConstraint("project", "owner", "name"),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
-    project: Mapped[str] = mapped_column(sa.String(63))
+    project: Mapped[str] = mapped_column(sa.String(63), info=refers_to("projects.id"))
     owner: Mapped[str] = mapped_column(sa.String(200))
     name: Mapped[str] = mapped_column(sa.String(200))
     sealed: Mapped[bytes] = mapped_column(sa.LargeBinary)

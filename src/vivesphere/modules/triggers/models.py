@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vivesphere.kernel.db.schema import Model
+from vivesphere.kernel.db.schema import Model, refers_to
 from vivesphere.kernel.db.types import Id, Json
 
 
@@ -16,7 +16,7 @@ class TriggerRow(Model):
     __tablename__ = "triggers"
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
-    project: Mapped[str] = mapped_column(sa.String(100))
+    project: Mapped[str] = mapped_column(sa.String(100), info=refers_to("projects.id"))
     name: Mapped[str] = mapped_column(sa.String(200))
     kind: Mapped[str] = mapped_column(sa.String(20))
     schedule: Mapped[Any] = mapped_column(Json)

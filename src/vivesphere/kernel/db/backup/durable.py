@@ -4,13 +4,13 @@ import os
 import secrets
 from pathlib import Path
 
-PARTIAL = ".partial"
-"""How the name of an unfinished file ends. Nothing else ends so, and no finished file is ever written in place."""
+_BEGINNING, _END = ".vivesphere-", ".partial"
+"""Of the names of unfinished files. Nothing else is called so, and no finished file is ever written in place."""
 
 
 def unfinished(folder: Path) -> Path:
     """A file to write to, in the folder where it will get its name: empty, and for this user alone."""
-    partial = folder / f".{secrets.token_hex(8)}{PARTIAL}"
+    partial = folder / f"{_BEGINNING}{secrets.token_hex(8)}{_END}"
     partial.touch(mode=0o600, exist_ok=False)
     return partial
 
@@ -30,7 +30,7 @@ def discard(partial: Path) -> None:
 
 def discard_all(folder: Path) -> None:
     """Remove every unfinished file that processes left which are gone. Whoever calls holds the data directory's lock."""
-    for partial in folder.glob(f".*{PARTIAL}"):
+    for partial in folder.glob(f"{_BEGINNING}*{_END}"):
         discard(partial)
 
 

@@ -10,6 +10,7 @@ import msgspec
 from vivesphere.kernel.db.backup import sealing
 from vivesphere.kernel.db.backup.durable import sync_folder
 from vivesphere.kernel.db.backup.errors import BackupDamaged, BackupUnknown
+from vivesphere.kernel.db.backup.replacing import HEADER
 
 Reason = Literal["manual", "scheduled", "migration", "replaced"]
 """Why it was made. `replaced` is what stood where a restore or a move has put something else."""
@@ -19,7 +20,6 @@ _NAME = re.compile(
     rf"vivesphere-(?P<revision>[0-9]{{4,}})-(?P<reason>{'|'.join(get_args(Reason))})-(?P<made_at>[0-9]{{8}}T[0-9]{{12}}Z)"
     r"\.(?P<form>db|sealed)"
 )
-_SQLITE_HEADER = b"SQLite format 3\0"
 
 
 class BackupFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,4 +104,4 @@ def _is_whole(file: Path) -> bool:
         header = begun.read(100)
     # https://www.sqlite.org/fileformat2.html#the_database_header: the page size, and how many pages there are.
     size, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
-    return header.startswith(_SQLITE_HEADER) and file.stat().st_size == (65536 if size == 1 else size) * pages
+    return header.startswith(HEADER) and file.stat().st_size == (65536 if size == 1 else size) * pages

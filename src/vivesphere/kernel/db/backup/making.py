@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
+import sqlalchemy as sa
 
 from vivesphere.kernel.db.backup import sealing
 from vivesphere.kernel.db.backup.durable import discard, finish, unfinished
@@ -48,8 +49,8 @@ def make(origin: Origin, folder: Path, wanted: Wanted, progress: Progress = unto
             return _named(partial, folder, origin, wanted, progress)
         finally:
             discard(partial)
-    except (OSError, sqlite3.Error) as error:
-        raise BackupFailed(f"No backup was made in {folder}: {_reason(error)}.") from error
+    except (OSError, sqlite3.Error, sa.exc.DBAPIError) as error:
+        raise BackupFailed(f"No backup was made in {folder}: {reason_of(error)}.") from error
 
 
 def _named(copy: Path, folder: Path, origin: Origin, wanted: Wanted, progress: Progress) -> BackupFile:
@@ -97,5 +98,8 @@ def mebibytes(count: int) -> str:
     return f"{count / (1 << 20):,.1f} MiB"
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What the system or a driver says, without the statement that it was said of."""
+    if isinstance(error, sa.exc.DBAPIError):
+        return str(error.orig).partition("\n")[0]
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

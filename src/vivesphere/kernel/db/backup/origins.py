@@ -1,13 +1,13 @@
-"""Where a backup comes from: the one SQLite file, copied page by page while the server goes on writing to it."""
+"""Where a backup comes from: the database, copied as it is at one moment while the server goes on writing to it."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Literal, Protocol
 
-from vivesphere.kernel.db.backup.errors import BackupFailed
+from vivesphere.kernel import paths
 from vivesphere.kernel.db.backup.progress import Progress
-from vivesphere.kernel.db.location import Place, SqlitePlace
+from vivesphere.kernel.db.location import Place, PostgresPlace, SqlitePlace
 
 STEP = 1024
 """Pages copied before the progress is told: 4 MiB."""
@@ -66,17 +66,26 @@ class SqliteOrigin:
 
 
 class PostgresOrigin:
-    """A PostgreSQL server keeps its own backups."""
+    """The copy is of one snapshot, row by row into the same kind of file, so that it can be restored into either database."""
 
     kind: Kind = "postgresql"
 
+    def __init__(self, place: PostgresPlace) -> None:
+        self._place = place
+
     def size(self) -> int:
-        raise BackupFailed("ViveSphere makes no backup of a PostgreSQL database: use pg_dump or your server's own backups.")
+        from vivesphere.kernel.db.moving.opening import bytes_of, connected  # noqa: PLC0415 - psycopg is heavy, and seldom needed
+
+        with connected(self._place) as connection:
+            return bytes_of(connection)
 
     def copy_to(self, partial: Path, progress: Progress) -> None:
-        self.size()
+        # Alembic costs 10 MB that an idle server need not hold, psycopg as above.
+        from vivesphere.kernel.db.moving.new_file import copy_to_new_file  # noqa: PLC0415 - see above
+
+        copy_to_new_file(self._place, partial, paths.migrations(), progress)
 
 
 def origin_of(place: Place) -> Origin:
     """What backups of the place are made from."""
-    return SqliteOrigin(place.file) if isinstance(place, SqlitePlace) else PostgresOrigin()
+    return SqliteOrigin(place.file) if isinstance(place, SqlitePlace) else PostgresOrigin(place)

@@ -129,6 +129,9 @@ class Connection:
         with suppress(psycopg.Error):
             self.raw.cancel_safe(timeout=CANCEL_SECONDS)
 
+    def hurry(self, seconds: float) -> None:
+        """Ours takes its time."""
+
     def explain(self, error: BaseException | None, *, writable: bool) -> DatabaseError:
         state = getattr(error, "sqlstate", None)
         if isinstance(error, KindRefused):

@@ -6,9 +6,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+
 from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.db.work import Work
 from vivesphere.kernel.principals import Principal
+
+log = structlog.get_logger("vivesphere.db")
 
 PLACES = 1024
 """Units of one principal that may wait; the next caller waits for a place."""
@@ -68,8 +72,12 @@ class Threads:
     def _serve(self) -> None:
         while (taken := self._next()) is not None:
             work, perform = taken
-            if not work.future.cancelled():
-                perform(work)
+            try:
+                if not work.future.cancelled():
+                    perform(work)
+            except Exception as error:
+                log.exception("database_thread_failed", rule=work.name)
+                work.fail(DatabaseUnavailable(f"the database's thread failed: {error!r}"))
             self._done(work)
 
     def _next(self) -> tuple[Work, Perform] | None:

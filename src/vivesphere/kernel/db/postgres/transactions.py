@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 import structlog
 
-from vivesphere.kernel.db.errors import OutcomeUnknown
+from vivesphere.kernel.db.errors import IdempotencyKeyReused, OutcomeUnknown
 from vivesphere.kernel.db.kept_replies import Once
 from vivesphere.kernel.db.postgres.connection import CommitLost, Connection
 from vivesphere.kernel.db.postgres.errors import RUN_AGAIN, UNIQUE, is_loss, meaning
@@ -196,9 +196,7 @@ def _answered_before(host: Connection, work: Work, once: Once) -> bool:
     """Give the unit the reply that is kept for it, if there is one; its rule does not run then."""
     try:
         kept = once.kept(host)
-    except psycopg.Error:
-        raise
-    except Exception as error:  # noqa: BLE001 - reused, or not to be read: its asker's trouble
+    except (IdempotencyKeyReused, msgspec.MsgspecError) as error:
         work.answer(None, error)
         return True
     if kept is None:

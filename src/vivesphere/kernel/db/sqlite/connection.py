@@ -212,6 +212,9 @@ class Connection:
             return ReadOnly("a read writes nothing: use db.write")
         return meaning(error)
 
+    def hurry(self, seconds: float) -> None:
+        self._deadline = min(self._deadline, time.monotonic() + seconds)
+
     def append(self, rows: Sequence[LogRow]) -> Sequence[int]:
         return write_rows(self.raw, rows)
 

@@ -54,12 +54,19 @@ class SqliteEngine:
             units=self.writer.units,
             refused=self.hooks.refused,
             read_connections=self.readers.pool.size,
+            queued=self.writer.places.taken,
+            waiting=self.writer.places.waiting,
+            group_units=self.writer.group_units.told(),
+            commit_seconds=self.writer.commit_seconds.told(),
         )
 
     def health(self) -> Health:
-        """Degraded while nothing can be written, such as on a full disk."""
-        trouble = self.writer.trouble
-        return Health() if trouble is None else Health("degraded", trouble)
+        """Degraded while nothing can be written, such as on a full disk or behind a unit that does not end."""
+        trouble = self.writer.trouble or self.writer.held_up()
+        if trouble is not None:
+            return Health("degraded", trouble)
+        waiting = self.writer.places.waiting
+        return Health(detail=f"{waiting} callers wait for a place among the units to be written" if waiting else "")
 
     async def close(self) -> None:
         """The writer is last: it leaves the file without a log beside it."""

@@ -1,10 +1,8 @@
-"""A file of SQLite as migrations see it: made, locked, backed up and looked at."""
+"""A file of SQLite as migrations see it: made, locked and looked at."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -43,19 +41,6 @@ class SqliteGround:
     def check(self, connection: sa.Connection) -> None:
         if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
             raise StartError(f"The migration would leave {len(broken)} rows of {broken[0][0]} without what they refer to.")
-
-    def back_up(self, revision: str) -> Path:
-        """A copy of what is committed, whole on disk before it gets its name."""
-        folder = self._file.parent / "backups"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        backup = folder / f"{self._file.stem}-{revision}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db"
-        partial = backup.with_suffix(".partial")
-        partial.touch(mode=0o600)
-        with closing(sqlite3.connect(self._file)) as source, closing(sqlite3.connect(partial)) as target:
-            source.backup(target)
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        return partial.rename(backup)
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -8,7 +8,6 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from queue import Empty, SimpleQueue
@@ -20,21 +19,31 @@ import structlog
 from vivesphere.kernel.bus.messages import Envelope
 from vivesphere.kernel.db.access import CurrentAccess
 from vivesphere.kernel.db.connection import is_guest
-from vivesphere.kernel.db.errors import DatabaseError, DatabaseUnavailable
+from vivesphere.kernel.db.errors import DatabaseError, DatabaseUnavailable, DiskFull
 from vivesphere.kernel.db.kept_replies import Once
+from vivesphere.kernel.db.places import Places
+from vivesphere.kernel.db.spread import Spread
 from vivesphere.kernel.db.sqlite.connection import Connect, Connection
-from vivesphere.kernel.db.sqlite.errors import meaning
+from vivesphere.kernel.db.sqlite.errors import code_of, is_full, meaning
+from vivesphere.kernel.db.sqlite.turns import Turns
 from vivesphere.kernel.db.work import Hooks, Work, is_shadow
 from vivesphere.kernel.principals import SYSTEM, Principal
 
-GROUP = 256
-"""Units in one commit at most."""
-
-PLACES = 1024
-"""Units of one principal that may wait; the next caller waits for a place."""
+GROUP_SECONDS = 0.05
+"""A group that has run so long is committed, and the rest of it waits for the next: nobody waits for all that another's slow
+units take."""
 
 SLOW_SECONDS = 0.1
 """A unit that held the writer longer is named in the log."""
+
+HELD_UP_SECONDS = 5.0
+"""A unit that has held the writer so long is named in the health, while it goes on."""
+
+LOCK_SECONDS = 30.0
+"""How long all wait while another program holds the database's lock, before they are refused."""
+
+_UNITS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
 
 log = structlog.get_logger("vivesphere.db")
 
@@ -57,7 +66,10 @@ class Writer:
         self.groups = 0
         self.units = 0
         self.trouble: str | None = None
-        """Why the last commit failed, until one succeeds."""
+        """Why the last commit failed, or does not begin, until one succeeds."""
+        self.places = Places()
+        self.group_units = Spread(_UNITS)
+        self.commit_seconds = Spread(_SECONDS)
         self._access = access
         self._hooks = hooks
         self._now = now
@@ -66,9 +78,8 @@ class Writer:
         self._group_connection = connect()
         self._guest_connection: Connection | None = None
         self._arrivals: SimpleQueue[Work | None] = SimpleQueue()
-        self._waiting: dict[Principal, deque[Work]] = {}
-        self._places: dict[Principal, asyncio.Semaphore] = {}
-        self._guests_turn = False
+        self._turns = Turns()
+        self._running: tuple[Work, float] | None = None
         self._closing = False
         self._told_to_stop = False
         self._stopped = loop.create_future()
@@ -78,15 +89,19 @@ class Writer:
 
     async def write(self, work: Work) -> Any:
         """Queue the unit; its result when the commit is on disk."""
-        places = self._places.get(work.principal)
-        if places is None:
-            places = self._places[work.principal] = asyncio.Semaphore(PLACES)
-        await places.acquire()
+        await self.places.take(work.principal)
         if self._closing:
-            places.release()
+            self.places.give_back(work.principal)
             raise DatabaseUnavailable("the database is closed")
         self._arrivals.put(work)
         return await work.future
+
+    def held_up(self) -> str | None:
+        """Which unit it is that has held the writer for long, if one has."""
+        if (running := self._running) is None or (seconds := time.perf_counter() - running[1]) < HELD_UP_SECONDS:
+            return None
+        work, _ = running
+        return f"{work.name} of {work.principal} has held the writer for {seconds:.0f} s"
 
     async def close(self) -> None:
         """Refuse new units, commit those that wait, and close."""
@@ -112,74 +127,89 @@ class Writer:
         self._loop.call_soon_threadsafe(self._stopped.set_result, None)
 
     def _next_group(self) -> list[Work]:
-        """The units of the next commit, ordered by principal; empty when all is written and the writer was told to stop."""
-        if not self._waiting and not self._told_to_stop:
+        """The units of the next commit; empty when all is written and the writer was told to stop."""
+        if not self._turns and not self._told_to_stop:
             self._accept(self._arrivals.get())
         try:
             while True:
                 self._accept(self._arrivals.get_nowait())
         except Empty:
-            return self._pick()
+            return self._turns.next_group()
 
     def _accept(self, work: Work | None) -> None:
         if work is None:
             self._told_to_stop = True
         else:
-            self._waiting.setdefault(work.principal, deque()).append(work)
+            self._turns.add(work)
 
-    def _pick(self) -> list[Work]:
-        """An equal share for everyone of ours who waits, or, in turn with that, one unit of one plugin."""
-        guests = [principal for principal in self._waiting if is_guest(principal)]
-        ours = sorted(principal for principal in self._waiting if not is_guest(principal))
-        if guests and (self._guests_turn or not ours):
-            self._guests_turn = False
-            group = self._take(guests[0], 1)
-            if guests[0] in self._waiting:
-                # To the end of the line, behind the other plugins.
-                self._waiting[guests[0]] = self._waiting.pop(guests[0])
-            return group
-        self._guests_turn = True
-        share = max(1, GROUP // max(1, len(ours)))
-        return [work for principal in ours for work in self._take(principal, share)]
-
-    def _take(self, principal: Principal, count: int) -> list[Work]:
-        queue = self._waiting[principal]
-        taken = [queue.popleft() for _ in range(min(count, len(queue)))]
-        if not queue:
-            del self._waiting[principal]
-        return taken
-
-    def _commit(self, group: Sequence[Work]) -> None:
+    def _commit(self, group: list[Work]) -> None:
         """Write the group in one transaction; if that is lost, each of its units in a transaction of its own."""
         connection = self._connection_for(group[0].principal)
         try:
             envelopes = self._write_group(connection, group)
         except _Lost:
-            if len(group) > 1:
-                for work in group:
-                    self._commit([work])
+            if len(group) == 1:
+                self._answer_lost(group)
                 return
-            envelopes = ()
+            for work in group:
+                self._commit([work])
         except sqlite3.Error as error:
             self._give_up(group, meaning(error))
-            return
-        self.groups += 1
-        self.units += len(group)
-        self.trouble = None
-        self._loop.call_soon_threadsafe(self._settle, group, envelopes)
+        else:
+            self.groups += 1
+            self.units += len(group)
+            self.group_units.add(len(group))
+            self.trouble = None
+            self._loop.call_soon_threadsafe(self._settle, group, envelopes)
 
-    def _write_group(self, connection: Connection, group: Sequence[Work]) -> Sequence[Envelope[Any]]:
-        """The transaction. Raises _Lost if nothing was committed and the units may run again, sqlite3.Error if they may not."""
-        connection.begin_immediate()
+    def _write_group(self, connection: Connection, group: list[Work]) -> Sequence[Envelope[Any]]:
+        """The transaction. What takes too long for it is put back. Raises _Lost if nothing was committed and the units may run
+        again, sqlite3.Error if they may not."""
+        self._begin(connection)
         try:
-            for work in group:
-                self._run(connection, work)
+            self._run_group(connection, group)
+            return self._finish(connection, group)
+        finally:
+            self._running = None
+            # Nothing is open after a commit; after anything else, what is still open has to go.
+            connection.rollback()
+
+    def _begin(self, connection: Connection) -> None:
+        """Wait for the lock if another program has it, such as a person's sqlite3 shell; our callers never hear of less than
+        LOCK_SECONDS of it."""
+        gives_up = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                connection.begin_immediate()
+            except sqlite3.OperationalError as error:
+                if code_of(error) != sqlite3.SQLITE_BUSY or self._closing or time.monotonic() >= gives_up:
+                    raise
+                self.trouble = "another program, such as an sqlite3 shell, has locked the database; what is to be written waits"
+                log.warning("database_locked_by_another_program")
+            else:
+                return
+
+    def _run_group(self, connection: Connection, group: list[Work]) -> None:
+        ends = time.perf_counter() + GROUP_SECONDS
+        for done, work in enumerate(group, 1):
+            self._run(connection, work)
+            if time.perf_counter() > ends and done < len(group):
+                self._turns.put_back(group, done)
+                return
+
+    def _finish(self, connection: Connection, group: Sequence[Work]) -> Sequence[Envelope[Any]]:
+        """The epilogue and the commit."""
+        try:
             envelopes = self._record(connection, group)
             self._acknowledge(connection, group)
             self._end(connection, group)
-        finally:
-            # Nothing is open after a commit; after anything else, what is still open has to go.
-            connection.rollback()
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise
+            # The disk had no room for all of it. Whoever wants too much of it is found by running each alone.
+            for work in group:
+                work.fail(meaning(error))
+            raise _Lost from error
         return envelopes
 
     def _run(self, connection: Connection, work: Work) -> None:
@@ -191,11 +221,13 @@ class Writer:
             return
         connection.savepoint()
         began = time.perf_counter()
+        self._running = (work, began)
         if work.once is None or not self._answered_before(connection, work, work.once):
             connection.serve(work.principal, self._access.policy)
             work.perform(connection, self._hooks, self._now, writable=True)
             if work.once is not None and work.error is None and not is_shadow(work):
                 self._keep(connection, work, work.once)
+        self._running = None
         if (took := time.perf_counter() - began) > SLOW_SECONDS:
             log.warning("slow_unit", rule=work.name, principal=work.principal, milliseconds=round(took * 1000))
         if work.lost:
@@ -247,8 +279,10 @@ class Writer:
             connection.settle(settlements)
 
     def _end(self, connection: Connection, group: Sequence[Work]) -> None:
+        began = time.perf_counter()
         try:
             connection.commit()
+            self.commit_seconds.add(time.perf_counter() - began)
         except sqlite3.IntegrityError as error:
             # A deferred constraint of one unit. Nothing was committed, so the others get their chance without it.
             for work in group:
@@ -263,6 +297,12 @@ class Writer:
             self._guest_connection.limit()
         return self._guest_connection
 
+    def _answer_lost(self, group: Sequence[Work]) -> None:
+        """Alone, too, the unit came to nothing; its error says why."""
+        if isinstance(group[0].error, DiskFull):
+            self.trouble = str(group[0].error)
+        self._loop.call_soon_threadsafe(self._settle, group, ())
+
     def _give_up(self, group: Sequence[Work], error: DatabaseError) -> None:
         self.trouble = str(error)
         for work in group:
@@ -276,5 +316,5 @@ class Writer:
                 self._hooks.dispatch(envelopes)
         finally:
             for work in group:
-                self._places[work.principal].release()
+                self.places.give_back(work.principal)
                 work.settle(self._hooks)

@@ -1,0 +1,40 @@
+"""From a stranger's text to a statement: shape, parser, grammar, names, dialect. Loads sqlglot, so `gate` imports it late."""
+
+from typing import Final
+
+from sqlglot.dialects.sqlite import SQLite
+from sqlglot.errors import ParseError
+
+from vivesphere.kernel.db.broker import dialects, grammar, names
+from vivesphere.kernel.db.broker.shape import Shape, shape_of
+from vivesphere.kernel.db.broker.statement import Dialect, Statement, refused
+
+_SQLITE: Final = SQLite()
+
+
+def read(text: str, prefix: str, dialect: Dialect) -> Statement:
+    """Raises StatementRefused."""
+    shape = shape_of(text)
+    root = _parsed(shape, text)
+    parts = grammar.parts_of(root)
+    names.qualify(parts, prefix)
+    names.label(root)
+    return Statement(
+        text=dialects.write(root, parts, dialect),
+        writes=isinstance(root, grammar.WRITES),
+        parameters=shape.parameters,
+        by_name=shape.by_name,
+    )
+
+
+def _parsed(shape: Shape, text: str) -> grammar.Part:
+    try:
+        (root,) = _SQLITE.parser().parse(shape.tokens, text)
+    except ParseError as error:
+        near = error.errors[0].get("highlight") or "its end" if error.errors else "its end"
+        raise refused(str(near), "cannot be read where it stands: look for a missing word, comma or parenthesis") from error
+    except RecursionError as error:
+        raise refused("the nesting", "goes too deep: take it apart with WITH") from error
+    if root is None:
+        raise refused("the text", "is empty: write one SELECT, INSERT, UPDATE or DELETE")
+    return root

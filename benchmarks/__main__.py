@@ -26,6 +26,8 @@ BENCHMARKS = (
     "tool_call",
     "http_read",
     "durable_writes",
+    "writer",
+    "many_writers",
     "access",
 )
 

@@ -152,6 +152,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_plans_project_id", ["project", "id"], unique=False)
 
     op.create_table(
+        "plugin_tables",
+        sa.Column("name", sa.String(length=63), nullable=False),
+        sa.Column("plugin", sa.String(length=50), nullable=False),
+        sa.Column("version", sa.String(length=40), nullable=False),
+        sa.Column("definition", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_plugin_tables")),
+    )
+    with op.batch_alter_table("plugin_tables", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_plugin_tables_plugin"), ["plugin"], unique=False)
+
+    op.create_table(
         "plugins",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("version", sa.String(length=40), nullable=False),

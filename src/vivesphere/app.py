@@ -37,9 +37,12 @@ from vivesphere.kernel.db import installation, migrate
 from vivesphere.kernel.db.access_reports import AccessReports
 from vivesphere.kernel.db.backup.backups import Backups
 from vivesphere.kernel.db.backup.origins import origin_of
+from vivesphere.kernel.db.broker.broker import Broker
+from vivesphere.kernel.db.broker.gate import SqlGate
+from vivesphere.kernel.db.broker.statement import Dialect
 from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.handle import Database, DatabaseHandle
-from vivesphere.kernel.db.location import place_of
+from vivesphere.kernel.db.location import SqlitePlace, place_of
 from vivesphere.kernel.db.maintenance import Maintenance
 from vivesphere.kernel.db.work import Hooks
 from vivesphere.kernel.effects import Effects, EffectsSettings
@@ -171,6 +174,8 @@ class Application:
         )
         self.database = await Database.open(self._place, clock=self.clock, hooks=hooks)
         self._releases.append(self.database.close)
+        dialect: Dialect = "sqlite" if isinstance(self._place, SqlitePlace) else "postgresql"
+        self.broker = Broker(self.database.handle, dialect, SqlGate())
         self.permissions.watch(self.database.access.permit)
         self.bus.read_with(DatabaseDeliveryLog(self.database.handle(SYSTEM), self.clock))
         self.services.register("database", self.database.health)
@@ -218,12 +223,11 @@ class Application:
     def _context(self, name: str) -> ModuleContext:
         principal = principals.module(name)
         lifetime = self.lifetime.child(name)
-        handles = self._issue(principal, lifetime)
         return ModuleContext(
             name=name,
             principal=principal,
-            bus=handles.bus,
-            effects=handles.effects,
+            bus=BusHandle(self.bus, principal, lifetime),
+            effects=self.effects.handle(principal),
             db=self.database.handle(principal),
             access=self.database.access,
             refresh_access=self.database.refresh_access,
@@ -240,11 +244,16 @@ class Application:
             clock=self.clock,
             lifetime=lifetime,
             log=structlog.get_logger(f"vivesphere.{name}"),
+            sql=self.broker.handle if name == "data" else _refuse_to_speak,
             issue=self._issue if name == "plugins" else _refuse_to_issue,
         )
 
     def _issue(self, principal: Principal, lifetime: Lifetime) -> Handles:
-        return Handles(bus=BusHandle(self.bus, principal, lifetime), effects=self.effects.handle(principal))
+        return Handles(
+            bus=BusHandle(self.bus, principal, lifetime),
+            effects=self.effects.handle(principal),
+            sql=self.broker.handle(principal),
+        )
 
     def _build_http(self) -> Litestar:
         self.metrics.watch(self.bus, self.database, self.services)
@@ -339,6 +348,10 @@ async def _reload(commands: Mapping[str, OperatorCommand]) -> None:
     answer = await carry_out(commands, Ask("settings.reload"))
     if answer.error is not None:
         log.error("settings_not_reloaded", reason=answer.error)
+
+
+def _refuse_to_speak(principal: Principal) -> NoReturn:
+    raise PermissionError(f"only the module data speaks SQL for people, and not even for {principal}")
 
 
 def _refuse_to_issue(principal: Principal, lifetime: Lifetime) -> NoReturn:

@@ -85,7 +85,9 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
     "plugins": {
         "discovery": "what lies in the plugins folder: files, before anything is known of them",
         "host": "where plugins run: lifetimes, deadlines, and the boundary to foreign code",
+        "growth": "what may become of a plugin's table that is there: pure functions",
         "outside": "the effects gate in the shape that the SDK shows",
+        "tables": "what a manifest declares, brought into the database: a step of enabling, shared with nobody",
     },
     "triggers": {
         "actions": "what a firing does in other modules, and what is known of it afterwards",

@@ -26,6 +26,7 @@ def test_the_names_are_pinned() -> None:
         "PluginContext",
         "PluginError",
         "Reply",
+        "Rows",
         "Tool",
         "command",
         "hookimpl",

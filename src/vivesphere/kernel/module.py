@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vivesphere.kernel.clock import Clock
     from vivesphere.kernel.db.access import TableCatalog
     from vivesphere.kernel.db.backup.backups import Backups
+    from vivesphere.kernel.db.broker.broker import SqlHandle
     from vivesphere.kernel.db.granting import TableGrants
     from vivesphere.kernel.db.handle import DatabaseHandle
     from vivesphere.kernel.db.maintenance import Maintenance
@@ -37,6 +38,7 @@ class Handles:
 
     bus: "BusHandle"
     effects: "EffectsHandle"
+    sql: "SqlHandle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class ModuleContext:
     clock: "Clock"
     lifetime: "Lifetime"
     log: "BoundLogger"
+    sql: "Callable[[Principal], SqlHandle]"
+    """Gives out SQL for a person. Only `data` has it; every other module's raises PermissionError."""
     issue: "Callable[[Principal, Lifetime], Handles]"
     """Gives out handles for another principal. Only `plugins` has it; every other module's raises PermissionError."""
 

@@ -2,6 +2,7 @@
 
 from vivesphere.kernel.bus.messages import JSON, Envelope, Event
 from vivesphere.kernel.services import Health
+from vivesphere.kernel.sql import Rows
 from vivesphere.sdk.chat import Message, Reply
 from vivesphere.sdk.context import HttpAnswer, PluginContext
 from vivesphere.sdk.declarations import Command, Listener, Tool, command, listener, tool
@@ -20,6 +21,7 @@ __all__ = [
     "PluginContext",
     "PluginError",
     "Reply",
+    "Rows",
     "Tool",
     "command",
     "hookimpl",

@@ -11,6 +11,7 @@ from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.bus.messages import JSON
 from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.lifetime import Lifetime
+from vivesphere.kernel.sql import Parameters, Rows
 from vivesphere.sdk.acts import next_key
 from vivesphere.sdk.errors import PluginError
 
@@ -45,6 +46,23 @@ class Http(Protocol):
     async def post_json(self, url: str, body: JSON, *, headers: Mapping[str, str] | None = None) -> HttpAnswer: ...
 
 
+class Sql(Protocol):
+    """SQL on the tables that the manifest declares, by their bare names, and on tables of people that were granted, such as
+    `data_leads`.
+
+    A subset of SQLite's dialect that means the same on every database; values are given for `?` or `:name`. Raises PluginError
+    with a sentence that says what to do.
+    """
+
+    async def query(self, sql: str, parameters: Parameters = ()) -> Rows:
+        """What a SELECT gives. Rows beyond 1,000, or 1 MiB, are left out, and `truncated` says so."""
+        ...
+
+    async def execute(self, sql: str, parameters: Parameters = ()) -> Rows:
+        """Run an INSERT, UPDATE or DELETE by itself, on disk when this returns; the rows are those of its RETURNING."""
+        ...
+
+
 class Tools:
     """Every tool the server has, asked for by name over the bus. Needs the permission `tools.tool.run`."""
 
@@ -69,6 +87,7 @@ class PluginContext:
     bus: BusHandle
     tools: Tools
     http: Http
+    sql: Sql
     config: Mapping[str, JSON]
     log: "BoundLogger"
     clock: Clock

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from vivesphere.kernel.bus.messages import JSON
 from vivesphere.kernel.release import version
 
 MANIFEST = "plugin.toml"
@@ -46,9 +47,32 @@ class DataRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actions: Annotated[tuple[Literal["read", "write"], ...], Meta(min_length=1)]
 
 
+class TableColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A column of a declared table. `references` names the plugin's table that a column of type `reference` leads to."""
+
+    type: Literal["text", "integer", "number", "boolean", "date", "datetime", "json", "reference"]
+    required: bool = False
+    unique: bool = False
+    default: JSON = None
+    references: str | None = None
+
+
+class TableIndex(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    columns: tuple[str, ...]
+    unique: bool = False
+
+
+class DeclaredTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the plugin's own. The server makes it, and gives it a column `id` that counts."""
+
+    columns: Annotated[dict[str, TableColumn], Meta(min_length=1)]
+    indexes: tuple[TableIndex, ...] = ()
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`permissions` are names or patterns (`bots.message.read`, `bots.>`) of what it asks to be allowed; by default nothing.
-    `data` are tables of people that it asks for; nothing of it is given before somebody approves.
+    `tables` are its own; a new version may add to them. `data` are tables of people that it asks for; nothing of it is given
+    before somebody approves.
 
     `isolation` is where it runs: `inline`, in the server's own process.
     """
@@ -62,6 +86,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     isolation: Literal["inline"] = "inline"
     enabled_by_default: bool = False
     data: tuple[DataRequest, ...] = ()
+    tables: dict[TableName, DeclaredTable] = msgspec.field(default_factory=dict)
     config: dict[ConfigKey, ConfigField] = msgspec.field(default_factory=dict)
 
 

@@ -2,7 +2,8 @@
 
 The fixture `plugin` is the plugin in whose folder the test lies, enabled as the server would enable it, with a real bus in
 memory. `await plugin.say("!roll 2d6")` types at it, `await plugin.run("dice.roll", notation="2d6")` runs its tool,
-`plugin.http` answers instead of the internet, `plugin.clock` stands still until `await plugin.clock.advance(60)`.
+`plugin.http` answers instead of the internet, `plugin.sql` is a real database with the tables it declares,
+`plugin.clock` stands still until `await plugin.clock.advance(60)`.
 
 A test file also imports `PluginInTest` from here, before pytest could rewrite the asserts: hence PYTEST_DONT_REWRITE.
 """
@@ -38,6 +39,7 @@ from vivesphere.sdk.declarations import Listener
 from vivesphere.sdk.errors import PluginError
 from vivesphere.sdk.loading import PluginCode, make_plugins
 from vivesphere.sdk.manifest import MANIFEST, Manifest, read_manifest
+from vivesphere.sdk.testing_sql import SqlInTest
 
 
 class FakeClock:
@@ -115,6 +117,7 @@ class PluginInTest:
         self.manifest = manifest
         self.clock = FakeClock()
         self.http = FakeHttp()
+        self.sql = SqlInTest(manifest, self.clock)
         self.events: list[Event] = []
         self.tool_results: dict[str, JSON] = {}
         self.lifetime = Lifetime(f"plugin {manifest.id}")
@@ -130,6 +133,7 @@ class PluginInTest:
             bus=handle,
             tools=Tools(handle),
             http=self.http,
+            sql=self.sql,
             config={key: each.default for key, each in manifest.config.items()},
             log=structlog.get_logger(f"vivesphere.plugins.{manifest.id}"),
             clock=self.clock,
@@ -147,6 +151,7 @@ class PluginInTest:
         left = await self.lifetime.close(deadline=1)
         self.code.unload()
         await self._system.close(deadline=1)
+        await self.sql.close()
         return left
 
     async def say(self, text: str, *, sender: str = "ann", private: bool = False) -> str | None:

@@ -8,7 +8,11 @@ from tests.support.application import running
 async def test_the_bundled_plugins_are_enabled_and_can_be_disabled(tmp_path: Path) -> None:
     async with running(tmp_path) as server:
         listed = (await server.client.get("/api/v1/plugins")).json()["items"]
-        assert [(each["id"], each["status"]) for each in listed] == [("dice", "enabled"), ("echo", "enabled")]
+        assert [(each["id"], each["status"]) for each in listed] == [
+            ("dice", "enabled"),
+            ("echo", "enabled"),
+            ("quotes", "enabled"),
+        ]
         rolled = await server.client.post("/api/v1/tools/dice.roll/run", json={"arguments": {"notation": "2d1+1"}})
         assert rolled.json()["result"] == {"total": 3, "rolls": [1, 1], "notation": "2d1+1"}
 

@@ -17,6 +17,8 @@ from vivesphere.contracts.tools import RegisterPluginTools, ToolsRegistered, Too
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.handle import BusHandle
 from vivesphere.kernel.cause import Cause, acting_under
+from vivesphere.kernel.db.broker.broker import Broker
+from vivesphere.kernel.db.broker.gate import SqlGate
 from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.handle import Database
 from vivesphere.kernel.db.models import Effect, LoggedEvent
@@ -32,8 +34,9 @@ from vivesphere.modules.auth.roles import CHAT
 from vivesphere.modules.plugins.discovery import discover
 from vivesphere.modules.plugins.handlers import PluginHandlers
 from vivesphere.modules.plugins.host import Host
-from vivesphere.modules.plugins.models import PluginRow
+from vivesphere.modules.plugins.models import PluginRow, PluginTableRow
 from vivesphere.modules.plugins.service import PluginService
+from vivesphere.modules.plugins.tables import PluginTables
 
 MEMBER = principals.member("a", "ann")
 MODULE = principals.module("plugins")
@@ -83,7 +86,8 @@ class PluginWorld:
         db = self.database.handle(MODULE)
         grants = TableGrants(self.database.handle(principals.SYSTEM), self.database.refresh_access)
         found = discover(self.folder, settings)
-        self.service = PluginService(found, host, db=db, bus=handle, services=self.services, grants=grants)
+        tables = PluginTables(db, self.database.refresh_access)
+        self.service = PluginService(found, host, db=db, bus=handle, services=self.services, grants=grants, tables=tables)
         handlers = PluginHandlers(self.service)
         handle.respond(RunCommand, handlers.run_command)
         handle.respond(ListCommands, handlers.list_commands)
@@ -112,7 +116,11 @@ class PluginWorld:
             )
 
     def _issue(self, principal: Principal, lifetime: Lifetime) -> Handles:
-        return Handles(bus=BusHandle(self.bus.bus, principal, lifetime), effects=self.effects.handle(principal))
+        return Handles(
+            bus=BusHandle(self.bus.bus, principal, lifetime),
+            effects=self.effects.handle(principal),
+            sql=Broker(self.database.handle, "sqlite", SqlGate()).handle(principal),
+        )
 
     async def register(self, request: RegisterPluginTools) -> ToolsRegistered | ToolsRejected:
         if self.refuse_tools:
@@ -128,7 +136,7 @@ class PluginWorld:
 async def plugins_in(tmp_path: Path) -> AsyncIterator[PluginWorld]:
     async with (
         BusForTests() as bus,
-        open_database(tmp_path, models=(PluginRow, Effect, LoggedEvent), clock=bus.clock) as database,
+        open_database(tmp_path, models=(PluginRow, PluginTableRow, Effect, LoggedEvent), clock=bus.clock) as database,
         http_peer() as peer,
     ):
         bus.permissions.install(PermissionSnapshot(members=CHAT))

@@ -24,7 +24,6 @@ def differences(connection: sa.Connection, metadata: sa.MetaData, core: Collecti
 def _told(change: tuple[Any, ...]) -> tuple[str, str]:
     """A change as Alembic has it, `('add_column', schema, table, column)` and the like: what would have to be done."""
     verb, *about = change
-    named = [each for each in about if isinstance(each, str) or hasattr(each, "name")]
-    names = [str(getattr(each, "name", each)) for each in named]
+    names = [str(getattr(each, "name", each)) for each in about if isinstance(each, str) or hasattr(each, "name")]
     table = next((str(each.table.name) for each in about if getattr(each, "table", None) is not None), names[0])
-    return table, f"The table {table} is not as the code has it: {verb.replace('_', ' ')} {', '.join(names)} is missing."
+    return table, f"The table {table} is not as the code has it; it would take: {verb.replace('_', ' ')} {', '.join(names)}."

@@ -3,7 +3,8 @@
 NotFound
 └── PluginNotFound         HTTP 404
 Conflict
-└── PluginCannotStart      HTTP 409; the plugin is in `error`, and the sentence says why
+├── PluginCannotStart      HTTP 409; the plugin is in `error`, and the sentence says why
+└── TableRefused           a declared table cannot be made or grown; the plugin is in `error` because of it
 """
 
 from vivesphere.kernel.errors import Conflict, NotFound
@@ -20,3 +21,8 @@ class PluginNotFound(NotFound):
 class PluginCannotStart(Conflict):
     slug = "plugin-error"
     title = "The plugin cannot be enabled"
+
+
+class TableRefused(Conflict):
+    slug = "plugin-table"
+    title = "The plugin's table cannot be as it is declared"

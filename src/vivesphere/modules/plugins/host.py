@@ -37,6 +37,7 @@ from vivesphere.sdk.acts import working_on
 from vivesphere.sdk.context import Tools
 from vivesphere.sdk.loading import CODE, PluginCode, make_plugins
 from vivesphere.sdk.manifest import Manifest, check_requirements
+from vivesphere.sdk.sql import BrokeredSql
 
 HOOK_DEADLINE = 10.0
 LONGEST_REPLY = 4_000
@@ -111,6 +112,7 @@ class Host:
             bus=handles.bus,
             tools=Tools(handles.bus),
             http=GatedHttp(handles.effects),
+            sql=BrokeredSql(handles.sql),
             config=found.config or {},
             log=structlog.get_logger(f"vivesphere.plugins.{found.id}"),
             clock=self._clock,

@@ -1,4 +1,4 @@
-"""The table of plugins."""
+"""The tables of plugins."""
 
 from datetime import datetime
 
@@ -18,4 +18,17 @@ class PluginRow(Model):
     version: Mapped[str] = mapped_column(sa.String(40))
     status: Mapped[str] = mapped_column(sa.String(10))
     detail: Mapped[str] = mapped_column(sa.Text)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class PluginTableRow(Model):
+    """A table that a plugin declared, by the name the database knows it under. `definition` is the JSON of
+    `kernel.db.definition.TableDefinition`, `version` the plugin's when the table became so."""
+
+    __tablename__ = "plugin_tables"
+
+    name: Mapped[str] = mapped_column(sa.String(63), primary_key=True)
+    plugin: Mapped[str] = mapped_column(sa.String(50), index=True)
+    version: Mapped[str] = mapped_column(sa.String(40))
+    definition: Mapped[str] = mapped_column(sa.Text)
     updated_at: Mapped[datetime] = mapped_column(UtcTime)

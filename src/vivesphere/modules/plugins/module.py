@@ -15,12 +15,21 @@ from vivesphere.modules.plugins.discovery import discover
 from vivesphere.modules.plugins.handlers import PluginHandlers
 from vivesphere.modules.plugins.host import Host
 from vivesphere.modules.plugins.service import PluginService
+from vivesphere.modules.plugins.tables import PluginTables
 
 
 def build(context: ModuleContext) -> Module:
     host = Host(issue=context.issue, permissions=context.permissions, clock=context.clock, lifetime=context.lifetime)
     found = discover(paths.plugins(), context.settings)
-    plugins = PluginService(found, host, db=context.db, bus=context.bus, services=context.services, grants=context.grants)
+    plugins = PluginService(
+        found,
+        host,
+        db=context.db,
+        bus=context.bus,
+        services=context.services,
+        grants=context.grants,
+        tables=PluginTables(context.db, context.refresh_access),
+    )
     handlers = PluginHandlers(plugins)
     return Module(
         name=context.name,

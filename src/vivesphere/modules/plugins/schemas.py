@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from vivesphere.kernel.db.definition import TableDefinition
+
 Status = Literal["enabled", "disabled", "error"]
 
 
@@ -25,6 +27,14 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
     commands: list[CommandView]
     tools: list[str]
     isolation: Literal["inline"] = "inline"
+
+
+class PluginTable(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of a plugin that is there, by the database's name for it. `version` is the plugin's when it became so."""
+
+    name: str
+    version: str
+    definition: TableDefinition
 
 
 class PluginState(msgspec.Struct, frozen=True, kw_only=True):

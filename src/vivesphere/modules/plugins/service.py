@@ -26,9 +26,10 @@ from vivesphere.kernel.http.paging import Page, decode_cursor, page
 from vivesphere.kernel.services import Health, ServiceRegistry
 from vivesphere.modules.plugins import rules
 from vivesphere.modules.plugins.discovery import FoundPlugin
-from vivesphere.modules.plugins.errors import PluginCannotStart, PluginNotFound
+from vivesphere.modules.plugins.errors import PluginCannotStart, PluginNotFound, TableRefused
 from vivesphere.modules.plugins.host import Host, PluginFault, RunningPlugin
 from vivesphere.modules.plugins.schemas import CommandView, Plugin, PluginState, Status
+from vivesphere.modules.plugins.tables import PluginTables
 from vivesphere.sdk import Command, Tool
 
 _COMMAND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -47,6 +48,7 @@ class PluginService:
         bus: BusHandle,
         services: ServiceRegistry,
         grants: TableGrants,
+        tables: PluginTables,
     ) -> None:
         self._found = found
         self._host = host
@@ -54,6 +56,7 @@ class PluginService:
         self._bus = bus
         self._services = services
         self._grants = grants
+        self._tables = tables
         self._states: dict[str, PluginState] = {}
         self._running: dict[str, RunningPlugin] = {}
         self._commands: dict[str, tuple[RunningPlugin, Command]] = {}
@@ -140,7 +143,7 @@ class PluginService:
             with self._own_authority():
                 await self._begin(self._host.load(found))
             state = _state(found, "enabled")
-        except PluginFault as fault:
+        except (PluginFault, TableRefused) as fault:
             state = _state(found, "error", str(fault))
         await self._settle(state)
 
@@ -148,6 +151,7 @@ class PluginService:
         begun = False
         try:
             self._check_commands(plugin)
+            await self._tables.bring_up_to_date(plugin.manifest)
             await self._ask_for_tables(plugin)
             await self._host.begin(plugin)
             begun = True

@@ -99,7 +99,7 @@ def parts_of(root: exp.Expr) -> list[exp.Expr]:
     if not isinstance(root, (*QUERIES, *WRITES)):
         raise refused(root.key.upper(), "is not for SQL from outside: write one SELECT, INSERT, UPDATE or DELETE")
     found: list[exp.Expr] = []
-    level = [root]
+    level: list[exp.Expr] = [root]
     for _ in range(DEEPEST):
         found += level
         level = [child for part in level for child in _children(part)]

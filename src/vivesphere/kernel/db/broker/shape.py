@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from sqlglot.dialects.sqlite import SQLite
 from sqlglot.errors import TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from vivesphere.kernel.db.broker.lexicon import BEFORE_PARENTHESIS, CALLABLE, FIRST, FUNCTIONS, PHRASES, TYPES, UNASKED, WORDS
 from vivesphere.kernel.db.broker.statement import refused

@@ -2,19 +2,10 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet 
 
 import { NotFound, PageStumbled } from "./shell/Fallbacks";
 import { SignedIn } from "./shell/SignedIn";
-import { ChatPage } from "./pages/ChatPage";
-import { DashboardPage } from "./pages/DashboardPage";
+import { wantedFrom } from "./pages/data/wanted";
 import { filterFrom } from "./pages/events/filter";
-import { LoginPage } from "./pages/LoginPage";
-import { PlanPage } from "./pages/PlanPage";
-import { PlansPage } from "./pages/PlansPage";
-import { PluginsPage } from "./pages/PluginsPage";
-import { RunPage } from "./pages/RunPage";
-import { SetupPage } from "./pages/SetupPage";
-import { ToolPage } from "./pages/ToolPage";
-import { ToolsPage } from "./pages/ToolsPage";
-import { TriggersPage } from "./pages/TriggersPage";
 
+// Each page is fetched when somebody goes there, or is about to: see `defaultPreload`.
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: PageStumbled });
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
@@ -22,43 +13,42 @@ const text = (value: unknown): string | undefined => (typeof value === "string" 
 const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
-  component: LoginPage,
+  component: lazyRouteComponent(() => import("./pages/LoginPage"), "LoginPage"),
   validateSearch: (search): { to?: string } => ({ to: text(search.to) }),
 });
 const setup = createRoute({
   getParentRoute: () => root,
   path: "/setup",
-  component: SetupPage,
+  component: lazyRouteComponent(() => import("./pages/SetupPage"), "SetupPage"),
   validateSearch: (search): { token?: string } => ({ token: text(search.token) }),
 });
 const signedIn = createRoute({ getParentRoute: () => root, id: "signed-in", component: SignedIn });
-const dashboard = createRoute({ getParentRoute: () => signedIn, path: "/", component: DashboardPage });
+const dashboard = createRoute({ getParentRoute: () => signedIn, path: "/", component: lazyRouteComponent(() => import("./pages/DashboardPage"), "DashboardPage") });
 const chat = createRoute({
   getParentRoute: () => signedIn,
   path: "/chat",
-  component: ChatPage,
+  component: lazyRouteComponent(() => import("./pages/ChatPage"), "ChatPage"),
   validateSearch: (search): { bot?: string } => ({ bot: text(search.bot) }),
 });
 const tools = createRoute({
   getParentRoute: () => signedIn,
   path: "/tools",
-  component: ToolsPage,
+  component: lazyRouteComponent(() => import("./pages/ToolsPage"), "ToolsPage"),
   validateSearch: (search): { query?: string } => ({ query: text(search.query) }),
 });
 const tool = createRoute({
   getParentRoute: () => signedIn,
   // The name stands in the search: the server takes a path that ends in `.something` for a file.
   path: "/tools/try",
-  component: ToolPage,
+  component: lazyRouteComponent(() => import("./pages/ToolPage"), "ToolPage"),
   validateSearch: (search): { name: string } => ({ name: text(search.name) ?? "" }),
 });
-const plugins = createRoute({ getParentRoute: () => signedIn, path: "/plugins", component: PluginsPage });
-const plans = createRoute({ getParentRoute: () => signedIn, path: "/plans", component: PlansPage });
-const plan = createRoute({ getParentRoute: () => signedIn, path: "/plans/$planId", component: PlanPage });
-const run = createRoute({ getParentRoute: () => signedIn, path: "/runs/$runId", component: RunPage });
-const triggers = createRoute({ getParentRoute: () => signedIn, path: "/triggers", component: TriggersPage });
+const plugins = createRoute({ getParentRoute: () => signedIn, path: "/plugins", component: lazyRouteComponent(() => import("./pages/PluginsPage"), "PluginsPage") });
+const plans = createRoute({ getParentRoute: () => signedIn, path: "/plans", component: lazyRouteComponent(() => import("./pages/PlansPage"), "PlansPage") });
+const plan = createRoute({ getParentRoute: () => signedIn, path: "/plans/$planId", component: lazyRouteComponent(() => import("./pages/PlanPage"), "PlanPage") });
+const run = createRoute({ getParentRoute: () => signedIn, path: "/runs/$runId", component: lazyRouteComponent(() => import("./pages/RunPage"), "RunPage") });
+const triggers = createRoute({ getParentRoute: () => signedIn, path: "/triggers", component: lazyRouteComponent(() => import("./pages/TriggersPage"), "TriggersPage") });
 
-// What only operators look at is fetched when they do.
 const events = createRoute({
   getParentRoute: () => signedIn,
   path: "/events",
@@ -88,15 +78,52 @@ const event = createRoute({
   component: lazyRouteComponent(() => import("./pages/EventPage"), "EventPage"),
 });
 
+const data = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/data",
+  component: lazyRouteComponent(() => import("./pages/TablesPage"), "TablesPage"),
+});
+const records = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/data/tables/$name",
+  component: lazyRouteComponent(() => import("./pages/RecordsPage"), "RecordsPage"),
+  validateSearch: wantedFrom,
+});
+const structure = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/data/tables/$name/structure",
+  component: lazyRouteComponent(() => import("./pages/StructurePage"), "StructurePage"),
+});
+const sql = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/data/sql",
+  component: lazyRouteComponent(() => import("./pages/SqlPage"), "SqlPage"),
+});
+const access = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/data/access",
+  component: lazyRouteComponent(() => import("./pages/AccessPage"), "AccessPage"),
+});
+const backups = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/data/backups",
+  component: lazyRouteComponent(() => import("./pages/BackupsPage"), "BackupsPage"),
+});
+
 const routeTree = root.addChildren([
   login,
   setup,
-  signedIn.addChildren([dashboard, chat, tools, tool, plugins, plans, plan, run, triggers, events, eventHistory, deadLetters, bus, event]),
+  signedIn.addChildren([
+    ...[dashboard, chat, tools, tool, plugins, plans, plan, run, triggers],
+    ...[events, eventHistory, deadLetters, bus, event],
+    ...[data, records, structure, sql, access, backups],
+  ]),
 ]);
 
 export function createAppRouter() {
   return createRouter({
     routeTree,
+    defaultPreload: "intent",
     // A token in an address is text, even if it is all digits: the search is read and written plainly.
     parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
     stringifySearch: (search) => {

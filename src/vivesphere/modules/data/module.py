@@ -43,8 +43,7 @@ from vivesphere.modules.data.transfer_service import TransferService
 
 def build(context: ModuleContext) -> Module:
     backups = BackupService(context.backups, context.db)
-    schedule = BackupSchedule(backups, context.settings.section("backup", BackupSettings), context.clock)
-    context.settings.watch("backup", BackupSettings, schedule.change)
+    schedule = _schedule(context, backups)
     access = AccessService(context.principal, context.access, context.grants, context.history)
     settings = context.settings.section("data", DataSettings)
     tables = TableService(context.access, context.db, context.refresh_access, lifetime=context.lifetime, settings=settings)
@@ -65,28 +64,12 @@ def build(context: ModuleContext) -> Module:
             PutRecord: handlers.put,
         },
         publishes=(
-            BackupCreated,
-            BackupDeleted,
-            BackupDownloaded,
-            BackupFailed,
-            ImportCompleted,
-            ImportProgressed,
-            RecordChanged,
-            RecordCreated,
-            RecordDeleted,
-            TableChanged,
-            TableCreated,
-            TableDropped,
+            *(BackupCreated, BackupDeleted, BackupDownloaded, BackupFailed, ImportCompleted, ImportProgressed),
+            *(RecordChanged, RecordCreated, RecordDeleted, TableChanged, TableCreated, TableDropped),
         ),
         routes=(TableController, RecordController, TransferController, AccessController, BackupController, QueryController),
-        provides={
-            "tables": tables,
-            "records": records,
-            "transfers": transfers,
-            "table_access": access,
-            "backups": backups,
-            "queries": _queries(context),
-        },
+        provides={"tables": tables, "records": records, "transfers": transfers}
+        | {"table_access": access, "backups": backups, "queries": _queries(context)},
         operator_commands=(
             OperatorCommand("data.access.list", AccessHandlers(access).list_access),
             OperatorCommand("data.database.current", maintenance.current),
@@ -99,6 +82,12 @@ def build(context: ModuleContext) -> Module:
         jobs=(Job("backups", schedule.run),),
         health=schedule.health,
     )
+
+
+def _schedule(context: ModuleContext, backups: BackupService) -> BackupSchedule:
+    schedule = BackupSchedule(backups, context.settings.section("backup", BackupSettings), context.clock)
+    context.settings.watch("backup", BackupSettings, schedule.change)
+    return schedule
 
 
 def _queries(context: ModuleContext) -> QueryService:

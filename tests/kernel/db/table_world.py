@@ -1,10 +1,13 @@
 """A custom table on a real database, made as the host makes it, without the module that does so for people."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from tests.kernel.db.world import a_world
 
 from vivesphere.kernel.db import ddl
 from vivesphere.kernel.db.access import KEEPER, TableDescription
@@ -14,6 +17,8 @@ from vivesphere.kernel.db.handle import Database, Unit
 from vivesphere.kernel.db.selections import Selection, selected
 from vivesphere.kernel.db.shape import Layout, Shape, encoded, shape_of
 from vivesphere.kernel.principals import Principal
+
+R = TypeVar("R")
 
 
 def described(name: str, owner: Principal = KEEPER) -> TableDescription:
@@ -88,3 +93,35 @@ async def make(
     await database.handle(KEEPER).write(ddl.create, made.description, definition, layout)
     await database.refresh_access()
     return made
+
+
+class Held:
+    """One database for all examples of a property: to open it costs more than they do."""
+
+    def __init__(self, folder: Path) -> None:
+        self._runner = asyncio.Runner()
+        self._opening = a_world(folder)
+        self._made: Made | None = None
+
+    def __enter__(self) -> "Held":
+        self._world = self.run(self._opening.__aenter__())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self._opening.__aexit__(None, None, None))
+        self._runner.close()
+
+    def run(self, doing: Coroutine[Any, Any, R]) -> R:
+        return self._runner.run(doing)
+
+    def made(self, columns: Iterable[Column]) -> Made:
+        """The one table."""
+        if self._made is None:
+            self._made = self.run(make(self._world.database, columns))
+        return self._made
+
+    def fill(self, rows: Sequence[dict[str, Any]]) -> None:
+        """These rows and no others."""
+        assert self._made is not None
+        self.run(self._made.run(f"DELETE FROM {self._made.name}"))  # noqa: S608 - our own name
+        self.run(self._made.insert(*rows))

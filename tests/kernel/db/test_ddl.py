@@ -17,6 +17,8 @@ from vivesphere.kernel.db.definition import Column, Index
 from vivesphere.kernel.db.errors import AccessDenied, ConstraintViolated
 from vivesphere.kernel.db.handle import Unit
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 DICE = principals.plugin("dice")
 EVERY = (
     Column(name="a", type="text", default='it\'s 100% "so" :x ü'),

@@ -16,6 +16,8 @@ from vivesphere.modules.data.schemas import TableChange, TableInput
 from vivesphere.modules.data.service import TableService
 from vivesphere.modules.data.settings import DataSettings
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 TEXT = {"name": "body", "type": "text"}
 BODY = (Column(name="body", type="text"),)
 

@@ -12,6 +12,8 @@ from vivesphere.contracts.data import ImportCompleted, ImportProgressed, RecordC
 from vivesphere.kernel.bus.messages import Envelope
 from vivesphere.modules.data import transfer_service
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 IMPORT = f"{LEADS}/import"
 EXPORT = f"{LEADS}/export"
 

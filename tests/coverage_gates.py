@@ -46,6 +46,7 @@ GATES = (
         )
     ),
     Gate("kernel/db/sqlite", 100.0, ("src/vivesphere/kernel/db/sqlite/*",)),
+    Gate("kernel/db/broker", 100.0, ("src/vivesphere/kernel/db/broker/*",)),
     Gate("kernel/db/backup", 100.0, ("src/vivesphere/kernel/db/backup/*",)),
     Gate("data's backups", 100.0, ("src/vivesphere/modules/data/backup_*.py",)),
     Gate("every service.py", 100.0, ("src/vivesphere/modules/*/service.py", "src/vivesphere/modules/*/*_service.py")),

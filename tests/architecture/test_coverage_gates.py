@@ -48,6 +48,7 @@ def test_the_promised_gates_are_there() -> None:
         "kernel/db/spread": 100.0,
         "kernel/db/hot": 100.0,
         "kernel/db/sqlite": 100.0,
+        "kernel/db/broker": 100.0,
         "kernel/db/backup": 100.0,
         "data's backups": 100.0,
         "every service.py": 100.0,

@@ -37,7 +37,10 @@ def label(root: exp.Expr) -> None:
             continue
         called = value.this if isinstance(value, exp.Window | exp.Filter) else value
         name = called.sql_names()[0].lower() if isinstance(called, exp.Func) else f"column{number}"
-        value.replace(exp.Alias(this=value.copy(), alias=exp.Identifier(this=name, quoted=True)))
+        # The value itself stays in the tree, not a copy: what is known of its parts is still to be used.
+        alias = exp.Alias(alias=exp.Identifier(this=name, quoted=True))
+        value.replace(alias)
+        alias.set("this", value)
 
 
 def _is_named_by_with(table: exp.Table) -> bool:

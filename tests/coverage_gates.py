@@ -43,6 +43,13 @@ GATES = (
             "places",
             "spread",
             "hot",
+            "definition",
+            "alteration",
+            "column_types",
+            "shape",
+            "ddl",
+            "filters",
+            "selections",
         )
     ),
     Gate("kernel/db/sqlite", 100.0, ("src/vivesphere/kernel/db/sqlite/*",)),

@@ -1,11 +1,27 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 
 import { NotFound, PageStumbled } from "./shell/Fallbacks";
 import { SignedIn } from "./shell/SignedIn";
+import { ChatPage } from "./pages/ChatPage";
+import { DashboardPage } from "./pages/DashboardPage";
 import { wantedFrom } from "./pages/data/wanted";
 import { filterFrom } from "./pages/events/filter";
 
-// Each page is fetched when somebody goes there, or is about to: see `defaultPreload`.
+const fetchers: (() => Promise<void> | undefined)[] = [];
+
+/** A page that is fetched when somebody goes there, or by `fetchPages`, whichever is first. */
+function page<T extends Record<K, () => ReactNode>, K extends string>(load: () => Promise<T>, name: K) {
+  const component = lazyRouteComponent(load, name);
+  fetchers.push(() => component.preload?.());
+  return component;
+}
+
+/** Every page, while nobody waits for one: the way to them must not depend on a server that may be away for a moment. */
+export function fetchPages(): void {
+  for (const fetchPage of fetchers) void fetchPage();
+}
+
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: PageStumbled });
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
@@ -13,101 +29,101 @@ const text = (value: unknown): string | undefined => (typeof value === "string" 
 const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
-  component: lazyRouteComponent(() => import("./pages/LoginPage"), "LoginPage"),
+  component: page(() => import("./pages/LoginPage"), "LoginPage"),
   validateSearch: (search): { to?: string } => ({ to: text(search.to) }),
 });
 const setup = createRoute({
   getParentRoute: () => root,
   path: "/setup",
-  component: lazyRouteComponent(() => import("./pages/SetupPage"), "SetupPage"),
+  component: page(() => import("./pages/SetupPage"), "SetupPage"),
   validateSearch: (search): { token?: string } => ({ token: text(search.token) }),
 });
 const signedIn = createRoute({ getParentRoute: () => root, id: "signed-in", component: SignedIn });
-const dashboard = createRoute({ getParentRoute: () => signedIn, path: "/", component: lazyRouteComponent(() => import("./pages/DashboardPage"), "DashboardPage") });
+const dashboard = createRoute({ getParentRoute: () => signedIn, path: "/", component: DashboardPage });
 const chat = createRoute({
   getParentRoute: () => signedIn,
   path: "/chat",
-  component: lazyRouteComponent(() => import("./pages/ChatPage"), "ChatPage"),
+  component: ChatPage,
   validateSearch: (search): { bot?: string } => ({ bot: text(search.bot) }),
 });
 const tools = createRoute({
   getParentRoute: () => signedIn,
   path: "/tools",
-  component: lazyRouteComponent(() => import("./pages/ToolsPage"), "ToolsPage"),
+  component: page(() => import("./pages/ToolsPage"), "ToolsPage"),
   validateSearch: (search): { query?: string } => ({ query: text(search.query) }),
 });
 const tool = createRoute({
   getParentRoute: () => signedIn,
   // The name stands in the search: the server takes a path that ends in `.something` for a file.
   path: "/tools/try",
-  component: lazyRouteComponent(() => import("./pages/ToolPage"), "ToolPage"),
+  component: page(() => import("./pages/ToolPage"), "ToolPage"),
   validateSearch: (search): { name: string } => ({ name: text(search.name) ?? "" }),
 });
-const plugins = createRoute({ getParentRoute: () => signedIn, path: "/plugins", component: lazyRouteComponent(() => import("./pages/PluginsPage"), "PluginsPage") });
-const plans = createRoute({ getParentRoute: () => signedIn, path: "/plans", component: lazyRouteComponent(() => import("./pages/PlansPage"), "PlansPage") });
-const plan = createRoute({ getParentRoute: () => signedIn, path: "/plans/$planId", component: lazyRouteComponent(() => import("./pages/PlanPage"), "PlanPage") });
-const run = createRoute({ getParentRoute: () => signedIn, path: "/runs/$runId", component: lazyRouteComponent(() => import("./pages/RunPage"), "RunPage") });
-const triggers = createRoute({ getParentRoute: () => signedIn, path: "/triggers", component: lazyRouteComponent(() => import("./pages/TriggersPage"), "TriggersPage") });
+const plugins = createRoute({ getParentRoute: () => signedIn, path: "/plugins", component: page(() => import("./pages/PluginsPage"), "PluginsPage") });
+const plans = createRoute({ getParentRoute: () => signedIn, path: "/plans", component: page(() => import("./pages/PlansPage"), "PlansPage") });
+const plan = createRoute({ getParentRoute: () => signedIn, path: "/plans/$planId", component: page(() => import("./pages/PlanPage"), "PlanPage") });
+const run = createRoute({ getParentRoute: () => signedIn, path: "/runs/$runId", component: page(() => import("./pages/RunPage"), "RunPage") });
+const triggers = createRoute({ getParentRoute: () => signedIn, path: "/triggers", component: page(() => import("./pages/TriggersPage"), "TriggersPage") });
 
 const events = createRoute({
   getParentRoute: () => signedIn,
   path: "/events",
-  component: lazyRouteComponent(() => import("./pages/EventsPage"), "EventsPage"),
+  component: page(() => import("./pages/EventsPage"), "EventsPage"),
   validateSearch: (search): { topic?: string } => ({ topic: text(search.topic) }),
 });
 const eventHistory = createRoute({
   getParentRoute: () => signedIn,
   path: "/events/history",
-  component: lazyRouteComponent(() => import("./pages/EventHistoryPage"), "EventHistoryPage"),
+  component: page(() => import("./pages/EventHistoryPage"), "EventHistoryPage"),
   validateSearch: filterFrom,
 });
 const deadLetters = createRoute({
   getParentRoute: () => signedIn,
   path: "/events/dead-letters",
-  component: lazyRouteComponent(() => import("./pages/DeadLettersPage"), "DeadLettersPage"),
+  component: page(() => import("./pages/DeadLettersPage"), "DeadLettersPage"),
   validateSearch: (search): { listener?: string } => ({ listener: text(search.listener) }),
 });
 const bus = createRoute({
   getParentRoute: () => signedIn,
   path: "/events/bus",
-  component: lazyRouteComponent(() => import("./pages/BusPage"), "BusPage"),
+  component: page(() => import("./pages/BusPage"), "BusPage"),
 });
 const event = createRoute({
   getParentRoute: () => signedIn,
   path: "/events/$eventId",
-  component: lazyRouteComponent(() => import("./pages/EventPage"), "EventPage"),
+  component: page(() => import("./pages/EventPage"), "EventPage"),
 });
 
 const data = createRoute({
   getParentRoute: () => signedIn,
   path: "/data",
-  component: lazyRouteComponent(() => import("./pages/TablesPage"), "TablesPage"),
+  component: page(() => import("./pages/TablesPage"), "TablesPage"),
 });
 const records = createRoute({
   getParentRoute: () => signedIn,
   path: "/data/tables/$name",
-  component: lazyRouteComponent(() => import("./pages/RecordsPage"), "RecordsPage"),
+  component: page(() => import("./pages/RecordsPage"), "RecordsPage"),
   validateSearch: wantedFrom,
 });
 const structure = createRoute({
   getParentRoute: () => signedIn,
   path: "/data/tables/$name/structure",
-  component: lazyRouteComponent(() => import("./pages/StructurePage"), "StructurePage"),
+  component: page(() => import("./pages/StructurePage"), "StructurePage"),
 });
 const sql = createRoute({
   getParentRoute: () => signedIn,
   path: "/data/sql",
-  component: lazyRouteComponent(() => import("./pages/SqlPage"), "SqlPage"),
+  component: page(() => import("./pages/SqlPage"), "SqlPage"),
 });
 const access = createRoute({
   getParentRoute: () => signedIn,
   path: "/data/access",
-  component: lazyRouteComponent(() => import("./pages/AccessPage"), "AccessPage"),
+  component: page(() => import("./pages/AccessPage"), "AccessPage"),
 });
 const backups = createRoute({
   getParentRoute: () => signedIn,
   path: "/data/backups",
-  component: lazyRouteComponent(() => import("./pages/BackupsPage"), "BackupsPage"),
+  component: page(() => import("./pages/BackupsPage"), "BackupsPage"),
 });
 
 const routeTree = root.addChildren([
@@ -123,7 +139,6 @@ const routeTree = root.addChildren([
 export function createAppRouter() {
   return createRouter({
     routeTree,
-    defaultPreload: "intent",
     // A token in an address is text, even if it is all digits: the search is read and written plainly.
     parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
     stringifySearch: (search) => {

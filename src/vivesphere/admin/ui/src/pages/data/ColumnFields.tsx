@@ -96,6 +96,7 @@ function ColumnFieldset({ draft, place, faults, tables, set, remove }: OneProps)
             </Text>
           ) : (
             <NativeSelect
+              w={{ base: 118, xs: 160 }}
               label={words.type}
               data={TYPE_CHOICES}
               value={draft.type}

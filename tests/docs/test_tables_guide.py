@@ -10,7 +10,7 @@ from tests.docs.test_pages import commands
 from tests.support.application import running
 
 from vivesphere.kernel.db.column_types import KINDS
-from vivesphere.kernel.db.filters import _OPERATORS
+from vivesphere.kernel.db.filters import OPERATORS
 
 GUIDE = ROOT / "docs/guides/tables.md"
 LEADS_CSV = "name;email;rank\nDan;dan@example.com;5\nEve;eve@example.com;high\n"
@@ -47,7 +47,7 @@ async def carry_out(
     file = any(option == "--data-binary" for option, _ in options)
     method = next((value for option, value in options if option == "-X"), "POST" if body else "GET")
     url = httpx.URL(next(word for word in words if "://" in word).replace("$RECORD", record_in(told)))
-    query = [pair for option, value in options if option == "--data-urlencode" for pair in [tuple(value.split("=", 1))]]
+    query = [value.partition("=")[::2] for option, value in options if option == "--data-urlencode"]
     headers = dict(value.split(": ", 1) for option, value in options if option == "-H" and not value.startswith("Auth"))
     answer = await client.request(
         method,
@@ -67,4 +67,4 @@ def test_the_types_and_operators_of_the_guide_are_those_there_are() -> None:
     named = [[word for cell in row[:1] for word in cell.replace("`", "").split(", ")] for row in tables(GUIDE)]
     words = {word for row in named for word in row}
     assert set(KINDS) <= words
-    assert {word for word in words if word.startswith("$")} == {*_OPERATORS, "$and", "$or", "$not"}
+    assert {word for word in words if word.startswith("$")} == {*OPERATORS, "$and", "$or", "$not"}

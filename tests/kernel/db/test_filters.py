@@ -142,7 +142,7 @@ async def test_a_filter_is_neither_too_deep_nor_too_long(made: Made) -> None:
         condition({"$and": [many, {"n": 1}]}, made.shape.fields)
 
 
-VALUES = {"n": st.integers(-2, 2), "t": st.text("aA%_\\*[", max_size=2), "b": st.booleans()}
+VALUES: dict[str, st.SearchStrategy[Any]] = {"n": st.integers(-2, 2), "t": st.text("aA%_\\*[", max_size=2), "b": st.booleans()}
 
 
 def holds(name: str, operator: str, wanted: Any, value: Any) -> bool:

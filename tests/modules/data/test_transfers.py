@@ -57,7 +57,12 @@ async def test_what_is_exported_can_be_imported_again(world: World) -> None:
     await world.create()
     texts = ["=1+1", "'=1", "''@x", "-", 'a,b;c"d\n', "\tü\u2028"]
     for number, name in enumerate(texts):
-        more = {"due": "2026-01-05", "seen": "2026-01-05T08:00:00Z", "extra": {"a": [1, "é"]}, "open": number % 2 == 0}
+        more: dict[str, Any] = {
+            "due": "2026-01-05",
+            "seen": "2026-01-05T08:00:00Z",
+            "extra": {"a": [1, "é"]},
+            "open": number % 2 == 0,
+        }
         await world.add(name=name, age=number, score=number / 2, **more)
     files = {kind: await file(world, kind) for kind in ("csv", "json", "jsonl")}
     assert "'=1+1" in files["csv"]
@@ -318,3 +323,31 @@ async def test_other_limits_hold_from_the_next_file_on(world: World) -> None:
     transfers.change(DataSettings(import_bytes=1024))
     report = await load(world, "jsonl", lines(100))
     assert (report["imported"], report["complete"]) == (lines(100)[:1024].count("\n"), False)
+
+
+async def test_a_client_that_goes_away_leaves_the_whole_batches(world: World) -> None:
+    await world.create()
+    messages = [
+        {"type": "http.request", "body": lines(600).encode(), "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": IMPORT,
+        "raw_path": IMPORT.encode(),
+        "query_string": b"format=jsonl",
+        "headers": [(b"authorization", b"Bearer ada")],
+    }
+    app: Any = world.http.app  # Litestar spells the ASGI types out, we do not.
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert (await world.ask("GET", LEADS))["records"] == 500

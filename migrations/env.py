@@ -16,7 +16,10 @@ from vivesphere.kernel.db.upgrade import upgrade
 
 
 def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
-    """Our own column types as what they are in the database: a migration must not change when the code does."""
+    """Our own column types as what they are in the database: a migration must not change when the code does. And a default of
+    false as each database writes it."""
+    if kind == "server_default" and isinstance(getattr(item, "arg", None), sa.False_ | sa.True_):
+        return f"sa.{item.arg}()"
     if kind != "type" or not isinstance(item, TypeDecorator):
         return False
     plain: TypeEngine[Any] = item.impl_instance

@@ -2,6 +2,9 @@
 
 import structlog
 from hypothesis import HealthCheck, settings
+from tests.support.engines import engine
+
+__all__ = ["engine"]
 
 # The deadline of a single example is off: on a machine that runs other tests beside it, time says nothing about the code.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])

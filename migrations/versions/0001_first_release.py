@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("next_at", sa.BigInteger(), nullable=True),
         sa.Column("failed_at", sa.BigInteger(), nullable=True),
         sa.Column("error", sa.Text(), server_default="", nullable=False),
-        sa.Column("replay", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("replay", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.CheckConstraint("status IN ('waiting', 'dead', 'done')", name=op.f("ck_deliveries_status")),
         sa.PrimaryKeyConstraint("listener", "seq", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("id", name=op.f("uq_deliveries_id")),

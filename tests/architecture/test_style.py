@@ -26,6 +26,7 @@ CATCHES_EVERYTHING = {
     "kernel/bus/live.py": "the bus boundary: a raising listener stops no neighbour",
     "kernel/bus/audit.py": "the bus boundary: a batch of live events that cannot be written does not end the recording",
     "kernel/db/sqlite/readers.py": "a database thread outlives a file it cannot open; the caller hears of it",
+    "kernel/db/postgres/threads.py": "a database thread outlives every unit; its caller hears of it",
     "kernel/db/work.py": "whatever a rule raises belongs to its caller, not to the writer's thread",
     "kernel/db/sqlite/writer.py": "the writer's thread outlives every group of units; their callers hear of it",
     "kernel/errors.py": "to tell of a stranger's error is to run the stranger's code",

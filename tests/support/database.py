@@ -1,5 +1,6 @@
 """A real database file for the tests of one part: the tables are made from the models, the rest is as in the server."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -7,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
+from tests.support import engines
 from tests.support.clock import FakeClock
 
 from vivesphere.kernel import principals
@@ -14,7 +16,7 @@ from vivesphere.kernel.clock import Clock
 from vivesphere.kernel.db import models as kernel_models
 from vivesphere.kernel.db.access import USER_PREFIX, AccessLevel, TableDescription
 from vivesphere.kernel.db.handle import Database
-from vivesphere.kernel.db.location import SqlitePlace
+from vivesphere.kernel.db.location import Place, SqlitePlace
 from vivesphere.kernel.db.schema import Model
 from vivesphere.kernel.db.sqlite.connection import make_engine
 from vivesphere.kernel.db.table_records import columns_of, describe_core, register
@@ -37,21 +39,41 @@ async def open_database(
     begins with `data_` is a `user` table of the project its `info` names.
     """
     clock = clock or FakeClock()
+    owners = _owners(models)
+    place = await asyncio.to_thread(_prepared, tmp_path, owners, extra or {}, clock.now())
+    database = await Database.open(place, clock=clock)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def place_of(tmp_path: Path) -> Place:
+    """Where `open_database` has put the present test's database, to open it once more."""
+    if engines.current() == "postgres":
+        from tests.support import postgres  # most tests need no server
+
+        return postgres.own_database()
+    return SqlitePlace(tmp_path / "vivesphere.db")
+
+
+def _prepared(tmp_path: Path, owners: Mapping[str, Principal], extra: Mapping[sa.Table, Principal], now: datetime) -> Place:
+    if engines.current() == "postgres":
+        from tests.support import postgres  # most tests need no server
+
+        place = postgres.emptied_database()
+        with postgres.core(place) as connection:
+            add_tables(connection, owners, extra, now)
+        return place
     file = tmp_path / "vivesphere.db"
     raw = sqlite3.connect(file)
     raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
     raw.execute("PRAGMA journal_mode=WAL")
     raw.close()
-    owners = _owners(models)
-    tables = [Model.metadata.tables[name] for name in owners]
     with make_engine(file).begin() as connection:
-        Model.metadata.create_all(connection, tables=tables)
-        add_tables(connection, owners, extra or {}, clock.now())
-    database = await Database.open(SqlitePlace(file), clock=clock)
-    try:
-        yield database
-    finally:
-        await database.close()
+        Model.metadata.create_all(connection, tables=[Model.metadata.tables[name] for name in owners])
+        add_tables(connection, owners, extra, now)
+    return SqlitePlace(file)
 
 
 def add_tables(

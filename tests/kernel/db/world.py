@@ -17,6 +17,8 @@ from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db.event_log import HistoryQuery, RecordedEvent, history
 from vivesphere.kernel.db.handle import Database, DatabaseHandle, Unit
 from vivesphere.kernel.db.sqlite.engine import SqliteEngine
+from vivesphere.kernel.db.sqlite.readers import Readers
+from vivesphere.kernel.db.sqlite.writer import Writer
 from vivesphere.kernel.db.types import Json
 from vivesphere.kernel.principals import SYSTEM, Principal
 
@@ -79,14 +81,23 @@ class World:
         self.database.hooks.dispatch = self.dispatched.extend
         self.database.hooks.report = lambda event, cause: self.reported.append((event, cause))
         self.database.hooks.break_loop = lambda principal, _, topic: self.looped.append((principal, topic))
-        engine = self.database.engine
-        assert isinstance(engine, SqliteEngine)
-        self.readers, self.writer = engine.readers, engine.writer
         self.notes = self.database.handle(NOTES)
         self.letters = self.database.handle(LETTERS)
         self.quotes = self.database.handle(QUOTES)
         self.dice = self.database.handle(DICE)
         self.system = self.database.handle(SYSTEM)
+
+    @property
+    def readers(self) -> Readers:
+        """SQLite's."""
+        assert isinstance(self.database.engine, SqliteEngine)
+        return self.database.engine.readers
+
+    @property
+    def writer(self) -> Writer:
+        """SQLite's."""
+        assert isinstance(self.database.engine, SqliteEngine)
+        return self.database.engine.writer
 
     async def logged(self) -> tuple[RecordedEvent, ...]:
         """The event log, newest first."""

@@ -37,6 +37,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def horizon(self) -> int:
+        """Every event with this `seq` or a smaller one that will ever be in the log can be seen by this transaction."""
+        ...
+
+    @property
     def in_transaction(self) -> bool:
         """False once a statement ended the transaction, or left it so that nothing of it can be kept."""
         ...

@@ -10,7 +10,8 @@ ViveSphereError
     ├── StatementFailed       the statement is wrong, too large, or was stopped for taking too long
     ├── TransactionLost       a statement ended the whole transaction, so nothing of the unit was kept
     ├── UnitClosed            `tx` was used after its rule had returned
-    └── DatabaseUnavailable   the file cannot be written or read now, or the database is closed
+    ├── OutcomeUnknown        the connection was lost during the commit: look before you do it again
+    └── DatabaseUnavailable   the database cannot be written or read now, or is closed
         └── DiskFull          nothing can be written until there is space again; reading goes on
 """
 
@@ -65,6 +66,10 @@ class UnitClosed(DatabaseError):
 
 
 class DatabaseUnavailable(DatabaseError):
+    pass
+
+
+class OutcomeUnknown(DatabaseError):
     pass
 
 

@@ -152,6 +152,11 @@ class Unit:
         with connection.as_host():
             yield
 
+    @property
+    def horizon(self) -> int:
+        """How far the event log can be read without passing over an event that comes late: up to this `seq`."""
+        return self._open().horizon
+
     def hurry(self, seconds: float) -> None:
         """What a guest's unit still has to compute ends after so many seconds, if it would not sooner. Ours takes its time."""
         self._open().hurry(seconds)

@@ -59,8 +59,8 @@ change sends the header `X-CSRF-Token`.
 **Live events**: the WebSocket `/api/v1/stream`, with the token as the header above or as subprotocols
 `["vivesphere.v1", "bearer.<token>"]`; our own pages send the cookie. Say `{"type": "subscribe", "topic": "bots.>"}`; each frame
 of the server is `{v, id, seq, type, at, project, data}`. To go on where you left off, say `"after": <the largest seq you have
-seen>`. Without a WebSocket, `GET /api/v1/stream/sse` sends the same frames. What crosses the bus, with every payload, is described
-in `/schema/asyncapi.json`.
+seen>`. Without a WebSocket, `GET /api/v1/stream/sse` sends the same frames. What crosses the bus, with every payload, is
+described in `/schema/asyncapi.json`.
 
 **Asking again**: send an `Idempotency-Key` with what makes something, and a request that got no answer can be sent once more.
 

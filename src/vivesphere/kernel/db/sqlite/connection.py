@@ -128,6 +128,7 @@ class Connection:
     """A connection under a principal's authorizer. SQLAlchemy executes on it, but begins and ends nothing: the kernel does."""
 
     driver_error = sqlite3.Error
+    horizon = 2**63 - 1
 
     def __init__(self, engine: sa.Engine, *, query_only: bool = False) -> None:
         self.core = engine.connect()

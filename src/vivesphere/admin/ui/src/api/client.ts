@@ -34,19 +34,23 @@ async function check(): Promise<boolean> {
 
 export const session = new Session(csrfCookie, { check, refresh });
 
-/** A 401 is answered by one refresh and one more try, and then by the login page. */
-async function authorisedFetch(request: Request): Promise<Response> {
+/** Sends with the cookies; a 401 is answered by one refresh and one more try, and then by the login page. */
+async function authorised(requestFor: (attempt: number) => Request): Promise<Response> {
   if (session.replaced) {
     // Nothing that the one before has seen may stay on the screen, and nothing they began may be done as somebody else.
     location.reload();
     throw new Problem(401, t.problems.replaced);
   }
-  const again = request.clone();
-  const response = await ownFetch(request);
+  const response = await ownFetch(requestFor(0));
   if (response.status !== 401 || !(await session.refresh())) return response;
-  const second = await ownFetch(again);
+  const second = await ownFetch(requestFor(1));
   if (second.status === 401) session.signOut();
   return second;
+}
+
+function authorisedFetch(request: Request): Promise<Response> {
+  const again = request.clone();
+  return authorised((attempt) => (attempt === 0 ? request : again));
 }
 
 export const client = createClient<paths>({ baseUrl: location.origin, fetch: authorisedFetch });
@@ -62,4 +66,22 @@ export async function answer<T>(outcome: Promise<Outcome<T>>): Promise<Told<T>> 
   const { data, error, response } = await outcome;
   if (!response.ok) throw problemFrom(response.status, error);
   return data as Told<T>;
+}
+
+/** Sends a file as it lies on the disk: a clone of its request would hold all of it in memory, for the second try. */
+export async function sendFile<T>(path: string, file: Blob, headers: Record<string, string>, signal?: AbortSignal): Promise<T> {
+  const response = await authorised(
+    () => new Request(new URL(path, location.origin), { method: "POST", body: file, headers, signal }),
+  );
+  const body: unknown = await response.json().catch(() => undefined);
+  if (!response.ok) throw problemFrom(response.status, body);
+  return body as T;
+}
+
+/** Fetches a file, under the name that the server gives it. */
+export async function fetchFile(path: string): Promise<{ name: string; content: Blob }> {
+  const response = await authorised(() => new Request(new URL(path, location.origin)));
+  if (!response.ok) throw problemFrom(response.status, await response.json().catch(() => undefined));
+  const named = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "");
+  return { name: named?.[1] ?? path.split("/").at(-1) ?? "", content: await response.blob() };
 }

@@ -64,9 +64,12 @@ class _Operation:
                 )
 
     def _permissions(self, old: Json, new: Json) -> Iterator[str]:
-        for key, word in ((PERMISSIONS, "permissions"), ("security", "security")):
-            if key in old and old[key] != new.get(key, []):
-                yield f"{self._where}: {word} {old[key]} became {new.get(key, [])}"
+        if PERMISSIONS in old and old[PERMISSIONS] != new.get(PERMISSIONS, []):
+            yield f"{self._where}: permissions {old[PERMISSIONS]} became {new.get(PERMISSIONS, [])}"
+        # Each entry is a way in; whoever knows one of them does not mind another. No entry at all is an open door.
+        ways, left = old.get("security", []), new.get("security", [])
+        if "security" in old and (any(way not in left for way in ways) or (left and not ways)):
+            yield f"{self._where}: security {ways} became {left}"
 
     def _parameters(self, old: Json, new: Json) -> Iterator[str]:
         had = {(each["in"], each["name"]): each for each in old.get("parameters", ())}

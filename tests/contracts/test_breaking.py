@@ -31,7 +31,7 @@ ROUTE: Json = {
     "x-vivesphere-permissions": ["bots.bot.write"],
 }
 DOCUMENT: Json = {
-    "paths": {"/bots": {"post": ROUTE, "get": {"responses": {"200": {}}}}},
+    "paths": {"/bots": {"post": ROUTE, "get": {"responses": {"200": {}}, "security": []}}},
     "x-websockets": {"/stream": {"permissions": []}},
     "components": {
         "schemas": {
@@ -93,6 +93,15 @@ HTTP_BREAKS: list[tuple[Callable[[Json, Json], Any], str]] = [
         "POST /bots: permissions ['bots.bot.write'] became ['bots.bot.read']",
     ),
     (
+        lambda d, r: r.update(security=[{"cookie": []}]),
+        "POST /bots: security [{'bearer': []}] became [{'cookie': []}]",
+    ),
+    (lambda d, r: r.update(security=[]), "POST /bots: security [{'bearer': []}] became []"),
+    (
+        lambda d, r: d["paths"]["/bots"]["get"].update(security=[{"bearer": []}]),
+        "GET /bots: security [] became [{'bearer': []}]",
+    ),
+    (
         lambda d, r: d["paths"]["/bots"]["get"].update(requestBody={"required": True}),
         "GET /bots: a body must be given, and need not be before",
     ),
@@ -111,6 +120,7 @@ def test_http_may_grow() -> None:
         document["paths"]["/cats"] = {"get": {"responses": {}}}
         route["parameters"].append({"in": "query", "name": "colour", "schema": {"type": "string"}})
         route["requestBody"]["required"] = False
+        route["security"].append({"cookie": []})
         route["responses"]["202"] = {}
         schema(document, "Bot")["properties"]["colour"] = {"type": "string"}
         schema(document, "NewBot")["properties"]["colour"] = {"type": "string"}

@@ -269,6 +269,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change your own password
+         * @description All your other sign-ins end.
+         */
+        post: operations["ApiV1AuthPasswordChangePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login": {
         parameters: {
             query?: never;
@@ -321,6 +341,9 @@ export interface paths {
         /**
          * Trade a refresh token for new tokens
          * @description Each one works once: one that comes back ends the whole sign-in.
+         *
+         *     Only within some seconds of its use, and until the new one is used, it gives the same new one again, since an answer may
+         *     have been lost.
          */
         post: operations["ApiV1AuthRefreshRefresh"];
         delete?: never;
@@ -386,6 +409,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where somebody is signed in, the newest first
+         * @description Needs the permission `auth.user_session.read`.
+         */
+        get: operations["ApiV1AuthUsersUserIdSessionsListUserSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everybody who may sign in, the oldest first
+         * @description Needs the permission `auth.user.read`.
+         */
+        get: operations["ApiV1AuthUsersListUsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/users/{user_id}/sessions/{session_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End one sign-in of somebody
+         * @description Its access tokens are refused at once.
+         *
+         *     Needs the permission `auth.user_session.revoke`.
+         */
+        post: operations["ApiV1AuthUsersUserIdSessionsSessionIdRevokeRevokeUserSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/users/{user_id}/sessions/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign somebody out everywhere
+         * @description Their access tokens are refused at once.
+         *
+         *     Needs the permission `auth.user_session.revoke`.
+         */
+        post: operations["ApiV1AuthUsersUserIdSessionsRevokeRevokeUserSessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects": {
         parameters: {
             query?: never;
@@ -398,6 +505,164 @@ export interface paths {
          * @description Needs the permission `auth.project.read`.
          */
         get: operations["ApiV1ProjectsListProjects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/browser/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in by cookie
+         * @description The sign-in that the cookies were of ends; no session of before becomes this one.
+         */
+        post: operations["ApiV1AuthBrowserLoginLogInBrowser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/browser/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out, also when the access token is over already
+         * @description Needs the header `X-CSRF-Token`.
+         */
+        post: operations["ApiV1AuthBrowserLogoutLogOutBrowser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/browser/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * New tokens for the refresh token in the cookie
+         * @description Needs the header `X-CSRF-Token`.
+         */
+        post: operations["ApiV1AuthBrowserRefreshRefreshBrowser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/browser/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the first user, who owns the server, and sign them in by cookie
+         * @description Works once, with the server's link.
+         */
+        post: operations["ApiV1AuthBrowserSetupSetUpInBrowser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where you are signed in, the newest first */
+        get: operations["ApiV1AuthSessionsListSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions/revoke-others": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End all your sign-ins but this one
+         * @description Their access tokens are refused at once.
+         */
+        post: operations["ApiV1AuthSessionsRevokeOthersRevokeOtherSessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions/{session_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End one of your sign-ins
+         * @description Its access tokens are refused at once.
+         */
+        post: operations["ApiV1AuthSessionsSessionIdRevokeRevokeSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The public keys that verify our access tokens (RFC 7517)
+         * @description For programs that are handed one and want to know whose it is: the token's `kid` names the key, its `iss` is `vivesphere`,
+         *     its `aud` is `vivesphere-api`. That a sign-in was ended before its tokens expire only this server knows.
+         */
+        get: operations["WellKnownJwksJsonWebKeys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1580,6 +1845,16 @@ export interface components {
             created_at: string;
         };
         /**
+         * BrowserSignIn
+         * @description The tokens are in cookies that no script can read. `expires_in` is in seconds and speaks of the access token;
+         *         `csrf_token` is what each change must send as `X-CSRF-Token`, and is in the cookie `vivesphere_csrf`, too.
+         */
+        BrowserSignIn: {
+            /** @example 600 */
+            expires_in: number;
+            csrf_token: string;
+        };
+        /**
          * BusReport
          * @description The whole bus, and how far its log reaches.
          */
@@ -1743,6 +2018,14 @@ export interface components {
             error: string;
             failed_at: string;
             event: components["schemas"]["EventRecord"];
+        };
+        /**
+         * Ended
+         * @description How many sign-ins ended.
+         */
+        Ended: {
+            /** @example 2 */
+            count: number;
         };
         /**
          * EventChain
@@ -1910,6 +2193,39 @@ export interface components {
             columns: string[];
             /** @default false */
             unique?: boolean;
+        };
+        /**
+         * JsonWebKey
+         * @description A public key (RFC 7517; RFC 8037 for its kind).
+         */
+        JsonWebKey: {
+            kid: string;
+            /** @description The key, in base64url. */
+            x: string;
+            /** @example Ed25519 */
+            alg: string;
+            /**
+             * @default OKP
+             * @enum {unknown}
+             */
+            kty?: "OKP";
+            /**
+             * @default Ed25519
+             * @enum {unknown}
+             */
+            crv?: "Ed25519";
+            /**
+             * @default sig
+             * @enum {unknown}
+             */
+            use?: "sig";
+        };
+        /**
+         * JsonWebKeys
+         * @description The key that signs comes first; the others have signed tokens that are still good.
+         */
+        JsonWebKeys: {
+            keys: components["schemas"]["JsonWebKey"][];
         };
         /** Live */
         Live: {
@@ -2130,6 +2446,15 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Page[SignInListing]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_SignInListing_: {
+            items: components["schemas"]["SignInListing"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
          * Page[TableAccess]
          * @description One page of a list. `next_cursor` asks for the next one; null at the end.
          */
@@ -2175,6 +2500,15 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Page[UserListing]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_UserListing_: {
+            items: components["schemas"]["UserListing"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
          * Page[dict[str, typing.Any]]
          * @description One page of a list. `next_cursor` asks for the next one; null at the end.
          */
@@ -2182,6 +2516,19 @@ export interface components {
             items: Record<string, unknown>[];
             /** @default null */
             next_cursor?: string | null;
+        };
+        /** PasswordChange */
+        PasswordChange: {
+            /**
+             * @description 8 to 256 characters.
+             * @example correct horse battery
+             */
+            current_password: string;
+            /**
+             * @description 8 to 256 characters.
+             * @example correct horse battery
+             */
+            new_password: string;
         };
         /**
          * PlanAction
@@ -2514,6 +2861,27 @@ export interface components {
             password: string;
         };
         /**
+         * SignInListing
+         * @description A sign-in that goes on. `used_at`, to within the life of an access token, `device` and `address` are of its last use;
+         *         `current` is the one that asks. It ends at `expires_at` if it is not used before, and at `ends_at` in any case.
+         */
+        SignInListing: {
+            id: string;
+            /**
+             * @description What it calls itself.
+             * @example Firefox on Linux
+             */
+            device: string;
+            /** @example 192.0.2.7 */
+            address: string;
+            browser: boolean;
+            current: boolean;
+            created_at: string;
+            used_at: string;
+            expires_at: string;
+            ends_at: string;
+        };
+        /**
          * Status
          * @description `setup_required` as long as there is no user.
          */
@@ -2787,6 +3155,17 @@ export interface components {
             username: string;
             /** @example owner */
             role: string;
+        };
+        /**
+         * UserListing
+         * @description `role` is the highest that the user has in any project.
+         */
+        UserListing: {
+            id: string;
+            username: string;
+            /** @example editor */
+            role: string;
+            created_at: string;
         };
         /**
          * Validated
@@ -3429,6 +3808,41 @@ export interface operations {
             504: components["responses"]["Problem504"];
         };
     };
+    ApiV1AuthPasswordChangePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
     ApiV1AuthLoginLogin: {
         parameters: {
             query?: never;
@@ -3625,6 +4039,144 @@ export interface operations {
             504: components["responses"]["Problem504"];
         };
     };
+    ApiV1AuthUsersUserIdSessionsListUserSessions: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a user, as the list has it. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SignInListing_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthUsersListUsers: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_UserListing_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthUsersUserIdSessionsSessionIdRevokeRevokeUserSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a user, as the list has it. */
+                user_id: string;
+                /** @description The id of a sign-in, as the list has it. */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthUsersUserIdSessionsRevokeRevokeUserSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a user, as the list has it. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ended"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
     ApiV1ProjectsListProjects: {
         parameters: {
             query?: {
@@ -3656,6 +4208,256 @@ export interface operations {
             500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
             504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthBrowserLoginLogInBrowser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserSignIn"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthBrowserLogoutLogOutBrowser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthBrowserRefreshRefreshBrowser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserSignIn"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthBrowserSetupSetUpInBrowser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Setup"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserSignIn"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthSessionsListSessions: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SignInListing_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthSessionsRevokeOthersRevokeOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ended"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1AuthSessionsSessionIdRevokeRevokeSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a sign-in, as the list has it. */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    WellKnownJwksJsonWebKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JsonWebKeys"];
+                };
+            };
+            500: components["responses"]["Problem500"];
         };
     };
     ApiV1SecretsListSecrets: {

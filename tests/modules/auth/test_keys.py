@@ -75,7 +75,7 @@ async def test_a_key_is_replaced_with_age_also_across_restarts(world: AuthWorld)
     await asyncio.gather(task, return_exceptions=True)
     restarted = await world.restarted()
     run = next(job.run for job in restarted.jobs if job.name == "rotate keys")
-    task = asyncio.create_task(run())
+    task = asyncio.ensure_future(run())
     await world.clock.advance(timedelta(days=1).total_seconds() + CHECKED_EVERY)
     # The writer takes its units in turn: what the job asked for is done when this returns.
     await world.database.handle(AUTH).write(session_rules.prune)

@@ -211,6 +211,8 @@ def _complete(operation: Json, path: str, method: str, handler: HTTPRouteHandler
     for status in _statuses(operation, path, method, guarded=rule is not None and rule.permissions is not None):
         if str(status) not in operation["responses"] or status == 400:
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
+    # Litestar takes a `Response[None]`, which carries nothing but headers, for one with a body.
+    operation["responses"].get("204", {}).pop("content", None)
     operation["responses"] = dict(sorted(operation["responses"].items()))
     describe_deprecation(operation, handler)
 

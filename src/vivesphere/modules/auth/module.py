@@ -24,6 +24,19 @@ from vivesphere.modules.auth.settings import AuthSettings
 from vivesphere.modules.auth.tokens import AccessTokens
 
 
+PUBLISHES = (
+    LoginFailed,
+    LoginLocked,
+    LoginSucceeded,
+    PasswordChanged,
+    RefreshTokenReused,
+    SessionEnded,
+    SigningKeyRotated,
+    UserCreated,
+)
+ROUTES = (AuthController, UserController, ProjectController, BrowserController, SessionController, web_keys)
+
+
 def build(context: ModuleContext) -> Module:
     settings = context.settings.section("auth", AuthSettings)
     access = AccessTokens(context.clock, timedelta(minutes=settings.access_minutes))
@@ -40,7 +53,6 @@ def build(context: ModuleContext) -> Module:
         context.db, vault=context.vault, owner=context.principal, clock=context.clock, settings=settings, access=access
     )
     auth = AuthService(context.db, context.permissions, context.clock, settings, sessions)
-    operator = OperatorHandlers(auth, sessions, keyring)
 
     async def start() -> None:
         await keyring.open()
@@ -52,28 +64,23 @@ def build(context: ModuleContext) -> Module:
 
     return Module(
         name=context.name,
-        publishes=(
-            LoginFailed,
-            LoginLocked,
-            LoginSucceeded,
-            PasswordChanged,
-            RefreshTokenReused,
-            SessionEnded,
-            SigningKeyRotated,
-            UserCreated,
-        ),
-        routes=(AuthController, UserController, ProjectController, BrowserController, SessionController, web_keys),
+        publishes=PUBLISHES,
+        routes=ROUTES,
         provides={"auth": auth, "sessions": sessions, "keyring": keyring},
-        operator_commands=(
-            OperatorCommand("auth.setup_link", operator.setup_link),
-            OperatorCommand("auth.user.add", operator.add_user),
-            OperatorCommand("auth.user.passwd", operator.change_password),
-            OperatorCommand("auth.user.sessions", operator.list_sessions),
-            OperatorCommand("auth.user.sign_out", operator.sign_out),
-            OperatorCommand("auth.keys.rotate", operator.rotate_keys),
-        ),
+        operator_commands=_commands(OperatorHandlers(auth, sessions, keyring)),
         jobs=(Job("prune", sessions.prune), Job("rotate keys", keyring.rotate_with_age)),
         start=start,
         stop=auth.stop,
         authenticator=sessions,
+    )
+
+
+def _commands(operator: OperatorHandlers) -> tuple[OperatorCommand, ...]:
+    return (
+        OperatorCommand("auth.setup_link", operator.setup_link),
+        OperatorCommand("auth.user.add", operator.add_user),
+        OperatorCommand("auth.user.passwd", operator.change_password),
+        OperatorCommand("auth.user.sessions", operator.list_sessions),
+        OperatorCommand("auth.user.sign_out", operator.sign_out),
+        OperatorCommand("auth.keys.rotate", operator.rotate_keys),
     )

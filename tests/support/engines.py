@@ -3,6 +3,7 @@
 `pytestmark = pytest.mark.usefixtures("engine")` makes all of a file do so: `open_database` follows.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Literal
 
@@ -12,7 +13,7 @@ Engine = Literal["sqlite", "postgres"]
 
 ENGINES: tuple[Engine, ...] = ("sqlite", "postgres")
 
-_current: list[Engine] = ["sqlite"]
+_current: list[Engine] = [os.environ.get("TRY_ENGINE", "sqlite")]
 
 
 def current() -> Engine:

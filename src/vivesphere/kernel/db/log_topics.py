@@ -116,7 +116,7 @@ def _pattern_conditions(topic: sa.ColumnElement[str], tokens: Sequence[str]) -> 
 
 def _likened(topic: sa.ColumnElement[str], tokens: Sequence[str]) -> sa.ColumnElement[bool]:
     """LIKE's percent takes dots too; it cannot if the topic has no more dots than the pattern. Topics are in lower case."""
-    like = ".".join("%" if token == "*" else token.replace("_", "/_") for token in tokens)
+    like = ".".join("%" if each == "*" else each.replace("_", "/_") for each in tokens)
     dots = sa.func.length(topic) - sa.func.length(sa.func.replace(topic, ".", ""))
     return sa.and_(topic.like(like, escape="/"), dots == len(tokens) - 1)
 

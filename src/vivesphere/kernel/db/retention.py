@@ -82,7 +82,7 @@ _FIRST_ASIDE = (
     .limit(1)
 )
 
-# The running total makes the excess a question about rows, so that the database finds the last one that goes without telling all.
+# The running total makes the excess a question about rows, so that the last one that goes is found without telling all.
 _DUE = sa.text(
     "SELECT max(seq) FROM ("
     " SELECT seq, time, sum(bytes) OVER (ORDER BY seq) - bytes AS before"
@@ -204,6 +204,12 @@ def give_back(tx: Unit, pages: int) -> None:
 
 def _last_due(tx: Unit, order: Order, held: Counted) -> int | None:
     excess = max(0, held.bytes - order.most_bytes)
-    due = {"after": order.after, "unit": order.unit, "horizon": tx.horizon, "excess": excess, "until": to_microseconds(order.until)}
+    due = {
+        "after": order.after,
+        "unit": order.unit,
+        "horizon": tx.horizon,
+        "excess": excess,
+        "until": to_microseconds(order.until),
+    }
     last: int | None = tx.execute(_DUE, due).scalar_one()
     return last

@@ -3,7 +3,6 @@
 `pytestmark = pytest.mark.usefixtures("engine")` makes all of a file do so: `open_database` follows.
 """
 
-import os
 from collections.abc import Iterator
 from typing import Literal
 
@@ -13,7 +12,7 @@ Engine = Literal["sqlite", "postgres"]
 
 ENGINES: tuple[Engine, ...] = ("sqlite", "postgres")
 
-_current: list[Engine] = [os.environ.get("TRY_ENGINE", "sqlite")]
+_current: list[Engine] = ["sqlite"]
 
 
 def current() -> Engine:
@@ -26,3 +25,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     _current.append(request.param)
     yield current()
     _current.pop()
+
+
+on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""For a test of what only SQLite does, in a file that runs on each."""
+
+on_postgres = pytest.mark.parametrize("engine", ["postgres"], indirect=True)

@@ -107,14 +107,14 @@ def new_database(template: str = TEMPLATE) -> Iterator[PostgresPlace]:
 
 def emptied_database() -> PostgresPlace:
     """This process's own database, as the migrations made it. For one test at a time."""
-    place = _own_database()
+    place = own_database()
     with connect(place) as connection:
         connection.execute(sql.SQL(_EMPTY).format(sql.Literal(sorted(Model.metadata.tables))))
     return place
 
 
 @cache
-def _own_database() -> PostgresPlace:
+def own_database() -> PostgresPlace:
     # Never dropped: it goes with the server.
     return _make_database(TEMPLATE)
 

@@ -21,6 +21,8 @@ from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.permissions import PermissionSnapshot
 from vivesphere.kernel.principals import SYSTEM, Principal
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 TABLES = ("notes", "clocks", "ext_quotes__items", "data_leads", "data_roses", "ghosts")
 """A module's, the kernel's, a plugin's, two of people in the projects garden and kitchen, and one that nobody registered."""
 

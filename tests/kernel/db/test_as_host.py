@@ -9,6 +9,8 @@ from vivesphere.kernel.db.errors import AccessDenied, ReadOnly
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.principals import SYSTEM, Principal
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 MAKE = "CREATE TABLE data_leads (id INTEGER PRIMARY KEY, name TEXT)"
 DATA = principals.module("data")
 

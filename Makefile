@@ -81,7 +81,7 @@ tests: install .make/dev
 bench: install .make/dev ## the benchmarks beside their peers; NAMES="events" runs some
 	@$(BIN)/python -m benchmarks $(NAMES)
 
-soak: install .make/dev ## the property tests with a hundred times as many examples, and a hundred kills of the server and of its bus
+soak: install .make/dev ## the property tests with a hundred times as many examples, and a hundred kills of the server, its bus and the database commands
 	$(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=soak
 	VIVESPHERE_TEST_KILLS=100 VIVESPHERE_TEST_SEED=$$RANDOM $(BIN)/python -m pytest tests/e2e/test_chaos.py tests/e2e/test_bus_crash.py tests/kernel/db/test_writer_crash.py
 	VIVESPHERE_TEST_TMPFS=$$([ "$$(id -u)" != 0 ] || echo 1) $(BIN)/python -m pytest tests/e2e/test_full_disk.py

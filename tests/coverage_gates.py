@@ -43,11 +43,25 @@ GATES = (
             "places",
             "spread",
             "hot",
+            "definition",
+            "alteration",
+            "column_types",
+            "shape",
+            "ddl",
+            "filters",
+            "selections",
         )
     ),
     Gate("kernel/db/sqlite", 100.0, ("src/vivesphere/kernel/db/sqlite/*",)),
+    Gate("kernel/db/broker", 100.0, ("src/vivesphere/kernel/db/broker/*",)),
     Gate("kernel/db/backup", 100.0, ("src/vivesphere/kernel/db/backup/*",)),
-    Gate("data's backups", 100.0, ("src/vivesphere/modules/data/backup_*.py",)),
+    Gate("kernel/db/moving", 100.0, ("src/vivesphere/kernel/db/moving/*",)),
+    Gate(
+        "kernel/db's upkeep",
+        100.0,
+        tuple(f"src/vivesphere/kernel/db/{room}.py" for room in ("checking", "drift", "maintenance", "revising", "vacuuming")),
+    ),
+    Gate("data's backups", 100.0, ("src/vivesphere/modules/data/backup_*.py", "src/vivesphere/modules/data/maintenance_*.py")),
     Gate("every service.py", 100.0, ("src/vivesphere/modules/*/service.py", "src/vivesphere/modules/*/*_service.py")),
     # Use cases of their own beside the security log; services but for the name of the file.
     Gate(

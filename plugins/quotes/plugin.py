@@ -15,15 +15,17 @@ COUNT = "SELECT count(*) AS found FROM quotes WHERE body LIKE :pattern ESCAPE '!
 @command("quote", usage="[add TEXT | find WORD]")
 async def quote(context: PluginContext, message: Message) -> str:
     """Say a quote, keep one, or find one."""
-    match message.arguments:
-        case ():
-            return await say(context)
-        case ("add", *_):
-            return await add(context, message.sender, message.argument_text.removeprefix("add").strip())
-        case ("find", *_):
-            return await find(context, message.argument_text.removeprefix("find").strip())
-        case (word, *_):
+    word, _, rest = message.argument_text.partition(" ")
+    match word:
+        case "":
+            said = await say(context)
+        case "add":
+            said = await add(context, message.sender, rest)
+        case "find":
+            said = await find(context, rest)
+        case _:
             raise PluginError(f"I do not know {word!r}: say quote alone, quote add TEXT, or quote find WORD.")
+    return said
 
 
 async def say(context: PluginContext) -> str:

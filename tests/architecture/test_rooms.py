@@ -25,6 +25,7 @@ ROOMS = {
 ACCESS = "who may touch which table: the same rooms once more for grants and refusals, which are the kernel's"
 FILES = "records in whole files: the same rooms once more for imports and exports"
 RECORDS = "the records of custom tables: the same rooms once more, beside those of the tables"
+SQL = "SQL of people beside the tables and their records: one statement in, rows out"
 BACKUPS = "backups: the same rooms once more for files, which are no rows of a table"
 
 SPECIAL_ROOMS: dict[str, dict[str, str]] = {
@@ -42,6 +43,11 @@ SPECIAL_ROOMS: dict[str, dict[str, str]] = {
         "backup_service": BACKUPS,
         "backup_settings": BACKUPS,
         "maintenance_handlers": "what the operator asks of the whole database, not of any table in it",
+        "query_controllers": SQL,
+        "query_errors": SQL,
+        "query_schemas": SQL,
+        "query_service": SQL,
+        "query_settings": SQL,
         "formats": "files of records, read and written piece by piece: formats of others",
         "presentation": "tables and records as people see them",
         "reading": "from the JSON of a record to the values of a row: pure functions",

@@ -48,6 +48,15 @@ async def open_database(
         await database.close()
 
 
+def place_of(tmp_path: Path) -> Place:
+    """Where `open_database` has put the present test's database, to open it once more."""
+    if engines.current() == "postgres":
+        from tests.support import postgres  # most tests need no server
+
+        return postgres.own_database()
+    return SqlitePlace(tmp_path / "vivesphere.db")
+
+
 def _prepared(tmp_path: Path, owners: Mapping[str, Principal], extra: Mapping[sa.Table, Principal], now: datetime) -> Place:
     if engines.current() == "postgres":
         from tests.support import postgres  # most tests need no server

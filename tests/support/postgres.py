@@ -115,7 +115,7 @@ def emptied_database() -> PostgresPlace:
 
 @cache
 def own_database() -> PostgresPlace:
-    # Never dropped: it goes with the server.
+    """This process's. Never dropped: it goes with the server."""
     return _make_database(TEMPLATE)
 
 

@@ -2,9 +2,7 @@
 
 import asyncio
 import shutil
-import sqlite3
 import tempfile
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -66,10 +64,11 @@ class SqlInTest:
 
 def _make(file: Path, now: datetime) -> None:
     """The kernel's own tables, in one of which stands who may touch what."""
-    with closing(sqlite3.connect(file)) as raw:
-        raw.execute("PRAGMA journal_mode=WAL")
     kernels = [each.class_.__tablename__ for each in Model.registry.mappers if each.class_.__module__ == kernel_models.__name__]
-    with make_engine(file).begin() as connection:
+    engine = make_engine(file)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    with engine.begin() as connection:
         Model.metadata.create_all(connection, tables=[Model.metadata.tables[name] for name in kernels])
         register(connection, describe_core(Model.metadata, dict.fromkeys(kernels, SYSTEM)), now)
 

@@ -12,6 +12,7 @@ from vivesphere.kernel.bus.log import DatabaseEventLog, EventHistory
 from vivesphere.kernel.bus.messages import Event
 from vivesphere.kernel.db.event_log import HistoryQuery
 from vivesphere.kernel.db.handle import Database
+from vivesphere.kernel.db.sqlite.engine import SqliteEngine
 from vivesphere.kernel.principals import SYSTEM
 
 DOOR = principals.module("door")
@@ -62,3 +63,34 @@ async def test_a_durable_event_that_cannot_be_recorded_is_no_success(database: D
     await database.close()
     with pytest.raises(LogUnavailable, match=r"door\.bell\.rang was not published.* the database is closed"):
         await log.record(DOOR, Rang(number=1))
+
+
+async def test_who_publishes_on_a_full_disk_is_told_and_can_go_on_when_there_is_space(database: Database) -> None:
+    log = DatabaseEventLog(database.handle)
+    told: list[int] = []
+
+    async def publish_until_refused() -> None:
+        for number in range(10_000):
+            await log.record(DOOR, Rang(number=number))
+            told.append(number)
+
+    let_grow(database, pages=2)
+    with pytest.raises(LogUnavailable, match=r"door\.bell\.rang was not published.*until there is space again"):
+        await publish_until_refused()
+    assert database.health().status == "degraded"
+    let_grow(database, pages=1000)
+    await log.record(DOOR, Rang(number=-1))
+    assert database.health().status == "ok"
+    recorded = (await EventHistory(database.handle(SYSTEM)).read(HistoryQuery(), limit=10_000)).items
+    assert [event.payload["number"] for event in reversed(recorded)] == [*told, -1]
+
+
+def let_grow(database: Database, pages: int) -> None:
+    """By so many pages from now on."""
+    engine = database.engine
+    assert isinstance(engine, SqliteEngine)
+    connection = engine.writer._group_connection
+    connection.authorizer.kernel_speaks = True
+    present = connection.raw.execute("PRAGMA page_count").fetchone()[0]
+    connection.raw.execute(f"PRAGMA max_page_count={present + pages}")
+    connection.authorizer.kernel_speaks = False

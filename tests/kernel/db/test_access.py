@@ -153,6 +153,8 @@ def test_everybody_who_may_is_named_with_the_reason() -> None:
         Holder(ADA, "permission"),
         Holder(principals.user("ben"), "permission"),
     )
+    assert current.can(QUOTES, "read", "data_leads")
+    assert not current.can(QUOTES, "write", "data_leads")
     assert current.who("write", "bots") == (Holder(BOTS, "owner"), Holder(SYSTEM, "keeper"))
     assert current.who("read", "nothing") == ()
 

@@ -8,12 +8,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.schema import CreateTable
 from tests.support.clock import FakeClock
-from tests.support.database import open_database
+from tests.support.database import open_database, place_of
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.db import ddl
@@ -23,7 +24,6 @@ from vivesphere.kernel.db.grant_errors import GrantDecided, TableNotThere
 from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.grants import GrantQuery
 from vivesphere.kernel.db.handle import Database, Unit
-from vivesphere.kernel.db.location import SqlitePlace
 from vivesphere.kernel.db.table_records import write_down
 from vivesphere.kernel.permissions import EVERY_PROJECT, Permissions, PermissionSnapshot
 from vivesphere.kernel.principals import SYSTEM, Principal
@@ -156,7 +156,8 @@ async def live(folder: Path, steps: list[Step]) -> None:
         await life.check()
         for step, *arguments in steps:
             if step == "restart":
-                again = await Database.open(SqlitePlace(folder / "vivesphere.db"), clock=FakeClock())
+                await life.database.close()
+                again = await Database.open(place_of(folder), clock=FakeClock())
                 stack.push_async_callback(again.close)
                 life.opened(again)
             else:
@@ -164,8 +165,9 @@ async def live(folder: Path, steps: list[Step]) -> None:
             await life.check()
 
 
+@pytest.mark.usefixtures("engine")
 @given(_steps)
-@settings(max_examples=40)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_everybody_may_what_was_decided_last_and_nothing_else(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(live(Path(folder), steps))

@@ -22,6 +22,8 @@ from vivesphere.kernel.db.kept_replies import IdempotencyKey
 from vivesphere.kernel.events import TableGrantApproved, TableGrantRequested, TableGrantRevoked
 from vivesphere.kernel.principals import SYSTEM
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 DICE, ECHO, ADA = principals.plugin("dice"), principals.plugin("echo"), principals.user("ada")
 BY_ADA = Cause(source=principals.module("data"), actor=ADA, project="garden")
 

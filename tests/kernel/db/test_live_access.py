@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 from tests.support.clock import FakeClock
-from tests.support.database import open_database
+from tests.support.database import open_database, place_of
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.db import ddl, table_records
@@ -18,9 +18,10 @@ from vivesphere.kernel.db.errors import AccessDenied
 from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.grants import Grant, GrantQuery
 from vivesphere.kernel.db.handle import Database, DatabaseHandle, Unit
-from vivesphere.kernel.db.location import SqlitePlace
 from vivesphere.kernel.permissions import Permissions, PermissionSnapshot
 from vivesphere.kernel.principals import SYSTEM, Principal
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 DICE, ADA, KEY = principals.plugin("dice"), principals.user("ada"), Principal("apikey:k1")
 DATA = principals.module("data")
@@ -173,7 +174,8 @@ async def test_a_dropped_table_takes_its_grants_with_it(database: Database, gran
 async def test_what_is_granted_is_so_after_a_restart(tmp_path: Path) -> None:
     async with open_database(tmp_path, models=[], extra={leads: DATA}) as database:
         await TableGrants(database.handle(SYSTEM), database.refresh_access).grant(Granted(DICE, "read", LEADS), "garden")
-        again = await Database.open(SqlitePlace(tmp_path / "vivesphere.db"), clock=FakeClock())
+        await database.close()
+        again = await Database.open(place_of(tmp_path), clock=FakeClock())
         try:
             assert await again.handle(DICE).read(run, READ) == []
         finally:

@@ -26,8 +26,8 @@ STEPS = {
         'op.drop_table("shoes")',
     ),
     "9001": (
-        'with op.batch_alter_table("users", recreate="always") as users: users.add_column(sa.Column("size", sa.Integer))',
-        'with op.batch_alter_table("users", recreate="always") as users: users.drop_column("size")',
+        'with op.batch_alter_table("users") as users: users.add_column(sa.Column("size", sa.Integer))',
+        'with op.batch_alter_table("users") as users: users.drop_column("size")',
     ),
     "9002": ("1 / 0", "1 / 0"),
 }

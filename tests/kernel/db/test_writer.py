@@ -1,10 +1,12 @@
 """Group commit: many units, one commit, and no unit that can hurt its neighbours."""
 
 import asyncio
+import itertools
 import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -457,6 +459,36 @@ async def test_a_lock_that_is_held_too_long_is_told_to_the_callers(
     other.execute("ROLLBACK")
     other.close()
     assert await world.notes.write(put, notes, "accepted") == "accepted"
+
+
+async def test_two_hundred_writers_beside_another_program_never_hear_of_its_lock(world: World, tmp_path: Path) -> None:
+    wanted = {f"{number} {turn}" for number in range(200) for turn in range(5)}
+    all_written = threading.Event()
+    locked = asyncio.create_task(asyncio.to_thread(_lock_again_and_again, tmp_path / "vivesphere.db", all_written))
+
+    async def writer(number: int) -> None:
+        for turn in range(5):
+            if number % 2:
+                await world.notes.write(put_and_emit, f"{number} {turn}")
+            else:
+                await world.letters.write(put, letters, f"{number} {turn}")
+
+    await asyncio.gather(*(writer(number) for number in range(200)))
+    all_written.set()
+    assert await locked > 0
+    assert {*await world.bodies(notes), *await world.bodies(letters)} == wanted
+    assert world.database.health().status == "ok"
+
+
+def _lock_again_and_again(file: Path, enough: threading.Event) -> int:
+    """What a person's sqlite3 shell does, as fast as it can; how often."""
+    with closing(sqlite3.connect(file, timeout=60, isolation_level=None)) as shell:
+        for times in itertools.count(1):
+            shell.execute("BEGIN IMMEDIATE")
+            shell.execute("COMMIT")
+            if enough.is_set():
+                return times
+    raise AssertionError("a count has no end")
 
 
 class Tries:

@@ -1,8 +1,9 @@
 """Backups over HTTP, of the whole server: made, listed, fetched and deleted, and each of it in the audit log."""
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ from tests.support.application import RunningApplication, running
 
 from vivesphere.kernel.db.backup import sealing
 from vivesphere.kernel.db.backup.errors import BackupFailed
+from vivesphere.kernel.db.backup.progress import Progress
+from vivesphere.kernel.db.errors import DatabaseUnavailable
+from vivesphere.kernel.errors import Refusal
+from vivesphere.modules.data.backup_service import BackupService
+from vivesphere.modules.data.maintenance_handlers import MaintenanceHandlers
 
 PATH = "/api/v1/data/backups"
 PASSPHRASE = "correct horse battery staple"
@@ -121,3 +127,73 @@ async def test_a_failure_is_told_and_recorded(server: RunningApplication, monkey
 async def test_it_needs_permission(server: RunningApplication) -> None:
     assert (await server.anonymous.get(PATH)).status_code == 401
     assert (await server.anonymous.post(PATH, json={})).status_code == 401
+
+
+async def told(stream: AsyncGenerator[Any, None]) -> tuple[list[Any], Any]:
+    """What a stream of the operator's says on the way, and in the end."""
+    *way, end = [item async for item in stream]
+    return [item["progress"] for item in way], end["result"]
+
+
+async def test_the_operator_makes_one_and_looks_after_the_database(server: RunningApplication) -> None:
+    streams, commands = server.application.operator_streams(), server.application.operator_commands()
+    on_the_way, made = await told(streams["data.backups.create"].run({"passphrase": PASSPHRASE}))
+    assert {what for what, _, _ in on_the_way} <= {"copied", "verified", "encrypted", "decrypted"}
+    assert [each["name"] for each in (await server.client.get(PATH)).json()["items"]] == [made["name"]]
+    assert (await told(streams["data.database.check"].run({})))[1] == []
+    assert (await told(streams["data.database.vacuum"].run({})))[1].keys() == {"before", "after"}
+    current = await commands["data.database.current"].run({})
+    assert (current["revision"], current["pending"]) == (made["revision"], ())
+    with pytest.raises(Refusal, match="passphrase"):
+        await anext(streams["data.backups.create"].run({"passphrase": 1}))
+
+
+class Endless:
+    """Backups that never end, unless they are given up."""
+
+    given_up = False
+
+    async def create(self, _passphrase: str | None, *, progress: Progress) -> None:
+        progress("copied", 1, 2)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.given_up = True
+            raise
+
+
+async def test_an_operator_who_hangs_up_ends_it() -> None:
+    backups: Any = Endless()
+    nothing: Any = None
+    async with aclosing(MaintenanceHandlers(backups, nothing).back_up({})) as items:
+        assert await anext(items) == {"progress": ["copied", 1, 2]}
+    await asyncio.sleep(0)
+    assert backups.given_up
+
+
+async def test_a_failure_that_cannot_be_recorded_is_a_failure_all_the_same(
+    server: RunningApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk neither the backup nor the event finds room."""
+
+    def full(*_arguments: object) -> None:
+        raise BackupFailed("The disk is full.")
+
+    async def unavailable(*_arguments: object) -> None:
+        raise DatabaseUnavailable("the disk is full")
+
+    monkeypatch.setattr("vivesphere.kernel.db.backup.making._check_room", full)
+    monkeypatch.setattr("vivesphere.kernel.db.handle.DatabaseHandle.write", unavailable)
+    answer = await server.client.post(PATH, json={})
+    assert (answer.status_code, answer.json()["detail"]) == (503, "The disk is full.")
+
+
+async def test_what_a_schedule_keeps_too_many_of_is_deleted_and_told(server: RunningApplication) -> None:
+    service = next(module for module, _ in server.application.modules if module.name == "data").provides["backups"]
+    assert isinstance(service, BackupService)
+    for _ in range(3):
+        await service.create(reason="scheduled")
+    await service.prune("scheduled", 1)
+    left = await service.newest("scheduled")
+    assert [each["name"] for each in (await server.client.get(PATH)).json()["items"]] == [left.name if left else ""]
+    assert (await audited(server))[-2:] == ["data.backup.deleted"] * 2

@@ -24,6 +24,8 @@ from vivesphere.kernel.cause import Cause, acting_under
 from vivesphere.kernel.db.access import Action, Granted
 
 DICE = principals.plugin("dice")
+pytestmark = pytest.mark.usefixtures("engine")
+
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
 

@@ -13,8 +13,10 @@ from vivesphere.modules.data.errors import RecordsContradict
 from vivesphere.modules.data.record_service import RecordService, Wanted
 from vivesphere.modules.data.settings import DataSettings
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 NOBODY = "00000000-0000-7000-8000-000000000000"
-FULL = {
+FULL: dict[str, Any] = {
     "name": "Ada",
     "email": "ada@x",
     "age": 36,

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.modules.data.world import COLUMNS, DATA, LEADS, RECORDS, TABLES, World, in_project, running_world
+from tests.modules.data.world import ADA, COLUMNS, DATA, LEADS, RECORDS, TABLES, World, in_project, running_world
 
 from vivesphere.contracts.data import TableChanged, TableCreated, TableDropped
+from vivesphere.kernel.cause import Cause, Mode, acting_under
 from vivesphere.kernel.db.definition import Column
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.errors import Conflict, NotFound
@@ -15,6 +16,8 @@ from vivesphere.modules.data import rules
 from vivesphere.modules.data.schemas import TableChange, TableInput
 from vivesphere.modules.data.service import TableService
 from vivesphere.modules.data.settings import DataSettings
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 TEXT = {"name": "body", "type": "text"}
 BODY = (Column(name="body", type="text"),)
@@ -309,3 +312,11 @@ async def test_a_table_that_goes_while_the_list_is_made_has_no_count(world: Worl
         return rules.count_records(tx, tables)
 
     assert await world.database.handle(DATA).write(counts) == {}
+
+
+async def test_a_table_that_is_only_pretended_is_not_there(world: World) -> None:
+    with acting_under(Cause(source=DATA, actor=ADA).tightened(Mode.SHADOW)):
+        assert (await service(world).create_table(TableInput(name="leads", columns=BODY))).name == "leads"
+    assert (await world.send("GET", LEADS)).status_code == 404
+    assert world.events(TableCreated) == []
+    await world.create()

@@ -10,7 +10,11 @@ from tests.modules.data.world import LEADS, TABLES, World, running_world
 
 from vivesphere.contracts.data import ImportCompleted, ImportProgressed, RecordCreated
 from vivesphere.kernel.bus.messages import Envelope
-from vivesphere.modules.data import transfer_service
+from vivesphere.modules.data import formats, transfer_rules, transfer_service
+from vivesphere.modules.data.record_rules import clashes
+from vivesphere.modules.data.settings import DataSettings
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 IMPORT = f"{LEADS}/import"
 EXPORT = f"{LEADS}/export"
@@ -53,7 +57,12 @@ async def test_what_is_exported_can_be_imported_again(world: World) -> None:
     await world.create()
     texts = ["=1+1", "'=1", "''@x", "-", 'a,b;c"d\n', "\tü\u2028"]
     for number, name in enumerate(texts):
-        more = {"due": "2026-01-05", "seen": "2026-01-05T08:00:00Z", "extra": {"a": [1, "é"]}, "open": number % 2 == 0}
+        more: dict[str, Any] = {
+            "due": "2026-01-05",
+            "seen": "2026-01-05T08:00:00Z",
+            "extra": {"a": [1, "é"]},
+            "open": number % 2 == 0,
+        }
         await world.add(name=name, age=number, score=number / 2, **more)
     files = {kind: await file(world, kind) for kind in ("csv", "json", "jsonl")}
     assert "'=1+1" in files["csv"]
@@ -264,3 +273,81 @@ async def test_a_table_that_is_not_there_takes_and_gives_nothing(world: World) -
     await world.create()
     assert (await world.send("GET", EXPORT, params={"format": "xml"})).status_code == 422
     assert (await world.send("GET", EXPORT, params={"format": "csv", "sort": "nome"})).status_code == 422
+
+
+async def test_a_line_without_an_end_is_not_kept_in_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "LONGEST_LINE", 50)
+    await world.create()
+    for kind, content in (
+        ("csv", 'name\n"' + "x" * 60),
+        ("jsonl", '{"name": "' + "x" * 60),
+        ("json", '[{"name": "' + "x" * 60),
+    ):
+        refused = await load(world, kind, content, 422)
+        assert "is longer than 50" in refused["detail"]
+
+
+async def test_what_comes_between_the_check_and_the_insert_is_seen_the_second_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another server's unit of work commits in between."""
+    await world.create()
+    await world.add(name="Ada", email="1@x")
+    looked: list[int] = []
+
+    def too_late(*asked: Any, **named: Any) -> Any:
+        looked.append(1)
+        return [] if len(looked) == 1 else clashes(*asked, **named)
+
+    monkeypatch.setattr(transfer_rules, "clashes", too_late)
+    report = await load(world, "jsonl", lines(3))
+    assert (report["imported"], report["refused"]) == (2, [{"line": 2, "problem": "email is taken"}])
+
+
+async def test_a_table_that_is_made_anew_meanwhile_is_another_one(world: World) -> None:
+    await world.create()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield lines(600).encode()
+        await world.ask("DELETE", LEADS, 204)
+        await world.create()
+        yield lines(600).encode()
+
+    await load(world, "jsonl", pieces(), 404)
+    assert await world.found() == []
+
+
+async def test_other_limits_hold_from_the_next_file_on(world: World) -> None:
+    await world.create()
+    transfers: Any = world.module.provides["transfers"]
+    transfers.change(DataSettings(import_bytes=1024))
+    report = await load(world, "jsonl", lines(100))
+    assert (report["imported"], report["complete"]) == (lines(100)[:1024].count("\n"), False)
+
+
+async def test_a_client_that_goes_away_leaves_the_whole_batches(world: World) -> None:
+    await world.create()
+    messages = [
+        {"type": "http.request", "body": lines(600).encode(), "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": IMPORT,
+        "raw_path": IMPORT.encode(),
+        "query_string": b"format=jsonl",
+        "headers": [(b"authorization", b"Bearer ada")],
+    }
+    app: Any = world.http.app  # Litestar spells the ASGI types out, we do not.
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert (await world.ask("GET", LEADS))["records"] == 500

@@ -77,9 +77,9 @@ class _Reader:
         self._conditions += 1
         if self._conditions > MOST_CONDITIONS:
             raise FilterInvalid(at, f"is one condition too many: a filter has at most {MOST_CONDITIONS}")
-        operator = _OPERATORS.get(name)
+        operator = OPERATORS.get(name)
         if operator is None:
-            raise FilterInvalid(at, f"is no operator; there are {', '.join(_OPERATORS)}")
+            raise FilterInvalid(at, f"is no operator; there are {', '.join(OPERATORS)}")
         if not field.type.ordered and name != "$exists" and wanted is not None:
             raise FilterInvalid(at, f"a {field.type.kind} column knows $exists only")
         try:
@@ -148,7 +148,7 @@ def _ilike(field: Field, wanted: JSON) -> Condition:
     return field.column.ilike(_pattern(field, wanted), escape="\\")
 
 
-_OPERATORS: Mapping[str, Callable[[Field, JSON], Condition]] = {
+OPERATORS: Mapping[str, Callable[[Field, JSON], Condition]] = {
     "$eq": _equal,
     "$ne": _unequal,
     "$gt": _compared(lambda column, value: column > value),

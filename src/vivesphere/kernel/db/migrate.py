@@ -124,10 +124,10 @@ def is_unfinished(connection: sa.Connection) -> bool:
     return connection.execute(sa.select(facts.c.key).where(facts.c.key == UNFINISHED)).first() is not None
 
 
-def back_up(place: Place, folder: Path, known: Sequence[str]) -> BackupFile:
+def back_up(place: Place, backups: Path, migrations: Path) -> BackupFile:
     """What a person can go back to when a change of the schema was none for the better. Raises BackupError."""
-    wanted = Wanted(reason="migration", made_at=datetime.now(UTC), known=known, release=release.version())
-    return make(origin_of(place), folder, wanted)
+    wanted = Wanted(reason="migration", made_at=datetime.now(UTC), known=revisions(migrations), release=release.version())
+    return make(origin_of(place, migrations), backups, wanted)
 
 
 @contextmanager
@@ -153,7 +153,7 @@ def _migrate(connection: sa.Connection, place: Place, ground: Ground, folder: Pa
     current, head = known_revision(connection, place, known), known[-1]
     if current == head:
         return
-    backup = None if current is None or backups is None else back_up(place, backups, known).name
+    backup = None if current is None or backups is None else back_up(place, backups, folder).name
     from vivesphere.kernel.db.upgrade import upgrade  # noqa: PLC0415 - loads Alembic, see above
 
     upgrade(connection, folder)

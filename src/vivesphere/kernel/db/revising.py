@@ -94,7 +94,7 @@ class Reviser:
                 before = migrate.known_revision(connection, self._place, self._known)
                 if before == wanted:
                     return Revised(before=before, after=wanted, backup=None)
-                backup = None if before is None else migrate.back_up(self._place, self._backups, self._known).name
+                backup = None if before is None else migrate.back_up(self._place, self._backups, self._migrations).name
                 self._run(connection, before, wanted, progress)
                 ground.check(connection)
         except (sa.exc.DBAPIError, ground.driver_error, OSError) as error:

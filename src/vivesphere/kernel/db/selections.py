@@ -54,7 +54,9 @@ class Key(msgspec.Struct, frozen=True):
         column = self.field.column
         if value is None:
             return sa.false() if self.descending else column.is_not(None)
-        return sa.or_(column < value, column.is_(None)) if self.descending else column > value
+        # As a parameter: SQLAlchemy compares nothing with a bare True.
+        mark = sa.literal(value, column.type)
+        return sa.or_(column < mark, column.is_(None)) if self.descending else column > mark
 
 
 def selected(statement: sa.Select[Any], fields: Fields, asked: Selection) -> sa.Select[Any]:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from vivesphere.kernel.clock import Clock, wait_at_most
+from vivesphere.kernel.db.backup.folder import Reason
 from vivesphere.kernel.errors import Refusal
 from vivesphere.kernel.services import Health
 from vivesphere.modules.data.backup_service import BackupService
@@ -17,6 +18,10 @@ FIRST = timedelta(hours=1)
 
 AGAIN = timedelta(hours=1)
 """After one that failed."""
+
+
+KEPT: tuple[Reason, ...] = ("scheduled", "migration")
+"""What nobody asked for is deleted when there is more of it than anybody wants."""
 
 
 class BackupSchedule:
@@ -64,7 +69,8 @@ class BackupSchedule:
         settings = self._settings
         try:
             await self._backups.create(settings.passphrase, reason="scheduled")
-            await self._backups.prune("scheduled", settings.keep)
+            for reason in KEPT:
+                await self._backups.prune(reason, settings.keep)
         except Refusal as error:
             self._failed = error.detail
         else:

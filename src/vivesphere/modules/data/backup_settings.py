@@ -20,7 +20,9 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     every: Annotated[Every, Meta(description="How often a backup is made by itself: never, hour, day or week.")] = "day"
     keep: Annotated[
         int,
-        Meta(ge=1, le=1000, description="How many of those are kept. What a person made stays until a person deletes it."),
+        Meta(
+            ge=1, le=1000, description="How many of those are kept, and of those before a migration. What a person made stays."
+        ),
     ] = 7
     passphrase: Annotated[
         Annotated[str, Meta(min_length=SHORTEST_PASSPHRASE)] | None,

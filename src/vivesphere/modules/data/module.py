@@ -29,6 +29,9 @@ from vivesphere.modules.data.backup_service import BackupService
 from vivesphere.modules.data.backup_settings import BackupSettings
 from vivesphere.modules.data.controllers import TableController
 from vivesphere.modules.data.maintenance_handlers import MaintenanceHandlers
+from vivesphere.modules.data.query_controllers import QueryController
+from vivesphere.modules.data.query_service import QueryService
+from vivesphere.modules.data.query_settings import SqlSettings
 from vivesphere.modules.data.record_controllers import RecordController
 from vivesphere.modules.data.record_handlers import RecordHandlers
 from vivesphere.modules.data.record_service import RecordService
@@ -40,8 +43,7 @@ from vivesphere.modules.data.transfer_service import TransferService
 
 def build(context: ModuleContext) -> Module:
     backups = BackupService(context.backups, context.db)
-    schedule = BackupSchedule(backups, context.settings.section("backup", BackupSettings), context.clock)
-    context.settings.watch("backup", BackupSettings, schedule.change)
+    schedule = _schedule(context, backups)
     access = AccessService(context.principal, context.access, context.grants, context.history)
     settings = context.settings.section("data", DataSettings)
     tables = TableService(context.access, context.db, context.refresh_access, lifetime=context.lifetime, settings=settings)
@@ -62,21 +64,12 @@ def build(context: ModuleContext) -> Module:
             PutRecord: handlers.put,
         },
         publishes=(
-            BackupCreated,
-            BackupDeleted,
-            BackupDownloaded,
-            BackupFailed,
-            ImportCompleted,
-            ImportProgressed,
-            RecordChanged,
-            RecordCreated,
-            RecordDeleted,
-            TableChanged,
-            TableCreated,
-            TableDropped,
+            *(BackupCreated, BackupDeleted, BackupDownloaded, BackupFailed, ImportCompleted, ImportProgressed),
+            *(RecordChanged, RecordCreated, RecordDeleted, TableChanged, TableCreated, TableDropped),
         ),
-        routes=(TableController, RecordController, TransferController, AccessController, BackupController),
-        provides={"tables": tables, "records": records, "transfers": transfers, "table_access": access, "backups": backups},
+        routes=(TableController, RecordController, TransferController, AccessController, BackupController, QueryController),
+        provides={"tables": tables, "records": records, "transfers": transfers}
+        | {"table_access": access, "backups": backups, "queries": _queries(context)},
         operator_commands=(
             OperatorCommand("data.access.list", AccessHandlers(access).list_access),
             OperatorCommand("data.database.current", maintenance.current),
@@ -89,3 +82,15 @@ def build(context: ModuleContext) -> Module:
         jobs=(Job("backups", schedule.run),),
         health=schedule.health,
     )
+
+
+def _schedule(context: ModuleContext, backups: BackupService) -> BackupSchedule:
+    schedule = BackupSchedule(backups, context.settings.section("backup", BackupSettings), context.clock)
+    context.settings.watch("backup", BackupSettings, schedule.change)
+    return schedule
+
+
+def _queries(context: ModuleContext) -> QueryService:
+    queries = QueryService(context.principal, context.sql, context.settings.section("sql", SqlSettings))
+    context.settings.watch("sql", SqlSettings, queries.change)
+    return queries

@@ -103,13 +103,16 @@ class TransferService:
             raise coming.unreadable
 
     async def _lines(self, coming: "Import", reader: formats.Reader, pieces: AsyncIterator[bytes]) -> AsyncIterator[Line]:
+        most = self._settings.import_bytes
         async for piece in pieces:
-            coming.bytes += len(piece)
-            for line in await asyncio.to_thread(_readable, coming, reader.feed(piece)):
+            # Never more of it than may be: what is read of a file that is too large does not hang on its pieces.
+            taken = piece[: most - coming.bytes]
+            coming.bytes += len(taken)
+            for line in await asyncio.to_thread(_readable, coming, reader.feed(taken)):
                 yield line
-            if coming.unreadable is None and coming.bytes > self._settings.import_bytes:
-                last = f"the file is larger than {self._settings.import_bytes:,} bytes (setting data.import_bytes)"
-                coming.unreadable = Unreadable(coming.last_line, last)
+            if coming.unreadable is None and len(taken) < len(piece):
+                detail = f"the file is larger than {most:,} bytes (setting data.import_bytes)"
+                coming.unreadable = Unreadable(coming.last_line, detail)
             if coming.unreadable is not None:
                 return
         for line in _readable(coming, reader.end()):

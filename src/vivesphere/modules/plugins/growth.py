@@ -1,5 +1,7 @@
 """What may become of a plugin's table that is there: it grows with the plugin's version, and loses nothing by mistake."""
 
+import msgspec
+
 from vivesphere.kernel.db.alteration import Alteration, altered
 from vivesphere.kernel.db.definition import Column, TableDefinition, completed
 from vivesphere.modules.plugins.errors import TableRefused
@@ -37,7 +39,8 @@ def _check_kept(known: PluginTable, column: Column, wanted: Column | None) -> No
             f"The column {column.name} of {known.name} is not declared any more. No column is dropped, with what is in it, "
             "because a manifest leaves it out: declare it again."
         )
-    if wanted != column:
+    # What is unique is an index, and an index may come and go.
+    if msgspec.structs.replace(wanted, unique=column.unique) != column:
         raise TableRefused(
             f"The column {column.name} of {known.name} is declared otherwise than before: what is in it stays as it is. "
             "Declare it as it was, and a new column beside it."

@@ -230,7 +230,7 @@ async def test_no_event_comes_late(world: World) -> None:
     """While an event with a smaller number is under way, nobody is told of one with a greater, and no cursor passes it."""
     engine = engine_of(world)
     ticket = engine._horizon.begin()
-    told = []
+    told: list[object] = []
     quick = asyncio.create_task(world.notes.write(put_and_emit, "quick"))
     quick.add_done_callback(told.append)
     while await world.bodies(notes) != ["quick"]:

@@ -13,7 +13,7 @@ import { createRoot } from "react-dom/client";
 import { session } from "./api/client";
 import { Problem } from "./api/problems";
 import { language } from "./messages";
-import { createAppRouter } from "./router";
+import { createAppRouter, fetchPages } from "./router";
 import { cssVariables, theme } from "./theme";
 
 const queries = new QueryClient({
@@ -36,6 +36,8 @@ declare module "@tanstack/react-router" {
 session.subscribe(() => {
   // Nothing of one person's answers is left for the next one.
   if (session.state === "signed-out") queries.clear();
+  // Safari knows no idle time; a moment later will do.
+  if (session.state === "signed-in") (globalThis.requestIdleCallback ?? setTimeout)(fetchPages);
 });
 
 document.documentElement.lang = language;

@@ -70,8 +70,9 @@ class PostgresOrigin:
 
     kind: Kind = "postgresql"
 
-    def __init__(self, place: PostgresPlace) -> None:
+    def __init__(self, place: PostgresPlace, migrations: Path) -> None:
         self._place = place
+        self._migrations = migrations
 
     def size(self) -> int:
         from vivesphere.kernel.db.moving.opening import bytes_of, connected  # noqa: PLC0415 - psycopg is heavy, and seldom needed
@@ -83,9 +84,11 @@ class PostgresOrigin:
         # Alembic costs 10 MB that an idle server need not hold, psycopg as above.
         from vivesphere.kernel.db.moving.new_file import copy_to_new_file  # noqa: PLC0415 - see above
 
-        copy_to_new_file(self._place, partial, paths.migrations(), progress)
+        copy_to_new_file(self._place, partial, self._migrations, progress)
 
 
-def origin_of(place: Place) -> Origin:
-    """What backups of the place are made from."""
-    return SqliteOrigin(place.file) if isinstance(place, SqlitePlace) else PostgresOrigin(place)
+def origin_of(place: Place, migrations: Path | None = None) -> Origin:
+    """What backups of the place are made from; `migrations` make the tables of a copy."""
+    if isinstance(place, SqlitePlace):
+        return SqliteOrigin(place.file)
+    return PostgresOrigin(place, migrations or paths.migrations())

@@ -60,9 +60,24 @@ PARTS: Final[Mapping[type[exp.Expr], frozenset[str]]] = {
         ("action expressions conflict_keys where", (exp.OnConflict,)),
         ("with_ this expressions from_ where returning", (exp.Update,)),
         ("with_ this where returning", (exp.Delete,)),
-        ("this", (exp.Sum, exp.Avg, exp.Abs, exp.Lower, exp.Upper, exp.Length, exp.FirstValue, exp.LastValue, exp.Ntile)),
+        (
+            "this",
+            (
+                exp.Sum,
+                exp.Avg,
+                exp.Min,
+                exp.Max,
+                exp.Abs,
+                exp.Lower,
+                exp.Upper,
+                exp.Length,
+                exp.FirstValue,
+                exp.LastValue,
+                exp.Ntile,
+            ),
+        ),
         ("this big_int", (exp.Count,)),
-        ("this expressions", (exp.Coalesce, exp.Min, exp.Max)),
+        ("this expressions", (exp.Coalesce,)),
         (_BOTH, (exp.Nullif,)),
         ("this expression position", (exp.Trim,)),
         ("this start length", (exp.Substring,)),
@@ -94,12 +109,18 @@ _DETAIL_CALLED: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def parts_of(root: exp.Expr) -> list[exp.Expr]:
-    """Every part of the statement, checked; a parent comes before its children. Raises StatementRefused."""
+def checked_root(root: Part | None) -> Part:
+    """One of the statements that there are. Raises StatementRefused."""
     if not isinstance(root, (*QUERIES, *WRITES)):
-        raise refused(root.key.upper(), "is not for SQL from outside: write one SELECT, INSERT, UPDATE or DELETE")
+        called = "the text" if root is None else root.key.upper()
+        raise refused(called, "is not for SQL from outside: write one SELECT, INSERT, UPDATE or DELETE")
+    return root
+
+
+def parts_of(root: Part) -> list[Part]:
+    """Every part of the statement, checked; a parent comes before its children. Raises StatementRefused."""
     found: list[exp.Expr] = []
-    level = [root]
+    level: list[exp.Expr] = [root]
     for _ in range(DEEPEST):
         found += level
         level = [child for part in level for child in _children(part)]
@@ -155,11 +176,6 @@ def _literal(part: exp.Expr) -> None:
         raise refused(part.name, "is no number: write it with digits, a point and an exponent")
 
 
-def _is_null(part: exp.Expr) -> None:
-    if not isinstance(part.expression, exp.Null | exp.Boolean):
-        raise refused("IS", "compares with NULL, TRUE and FALSE: write IS NOT DISTINCT FROM for other values")
-
-
 def _below_top(part: exp.Expr) -> None:
     if part.parent is not None:
         raise refused(f"{part.key.upper()} inside a statement", "changes rows on the way: write it as a statement of its own")
@@ -195,15 +211,9 @@ def _cte(part: exp.Expr) -> None:
         raise refused("WITH", "names SELECTs only: change rows in a statement of its own")
 
 
-def _one_value(part: exp.Expr) -> None:
-    if part.args.get("expressions"):
-        raise refused(f"{part.key}(", "takes one value here: compare with CASE")
-
-
 _RULES: Final[Mapping[type[exp.Expr], Callable[[exp.Expr], None]]] = {
     exp.Identifier: _identifier,
     exp.Literal: _literal,
-    exp.Is: _is_null,
     exp.Insert: _below_top,
     exp.Update: _below_top,
     exp.Delete: _below_top,
@@ -213,6 +223,4 @@ _RULES: Final[Mapping[type[exp.Expr], Callable[[exp.Expr], None]]] = {
     exp.TableAlias: _alias,
     exp.Cast: _cast,
     exp.CTE: _cte,
-    exp.Min: _one_value,
-    exp.Max: _one_value,
 }

@@ -9,6 +9,9 @@ from vivesphere.kernel.db.access import USER_PREFIX
 from vivesphere.kernel.db.broker.statement import refused
 from vivesphere.kernel.db.definition import LONGEST_NAME, NAME
 
+MOST_COLUMNS = 200
+"""Of a result; as many as a guest's connection to SQLite allows."""
+
 
 def qualify(parts: Iterable[exp.Expr], prefix: str) -> None:
     """Give each table its full name and, so that `items.body` still means something, its bare one as an alias. What a WITH
@@ -32,12 +35,18 @@ def label(root: exp.Expr) -> None:
     while isinstance(top, exp.SetOperation):
         top = top.this
     returned = root.args.get("returning")
-    for number, value in enumerate(returned.expressions if returned else top.expressions, 1):
+    values = returned.expressions if returned else top.expressions
+    if len(values) > MOST_COLUMNS:
+        raise refused("the result", f"has more than {MOST_COLUMNS} columns: ask in several statements")
+    for number, value in enumerate(values, 1):
         if isinstance(value, exp.Alias | exp.Column | exp.Star) or not (returned or isinstance(top, exp.Select)):
             continue
         called = value.this if isinstance(value, exp.Window | exp.Filter) else value
         name = called.sql_names()[0].lower() if isinstance(called, exp.Func) else f"column{number}"
-        value.replace(exp.Alias(this=value.copy(), alias=exp.Identifier(this=name, quoted=True)))
+        # The value itself stays in the tree, not a copy: what is known of its parts is still to be used.
+        alias = exp.Alias(alias=exp.Identifier(this=name, quoted=True))
+        value.replace(alias)
+        alias.set("this", value)
 
 
 def _is_named_by_with(table: exp.Table) -> bool:

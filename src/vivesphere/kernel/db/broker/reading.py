@@ -15,7 +15,7 @@ _SQLITE: Final = SQLite()
 def read(text: str, prefix: str, dialect: Dialect) -> Statement:
     """Raises StatementRefused."""
     shape = shape_of(text)
-    root = _parsed(shape, text)
+    root = grammar.checked_root(_parsed(shape, text))
     parts = grammar.parts_of(root)
     names.qualify(parts, prefix)
     names.label(root)
@@ -27,14 +27,10 @@ def read(text: str, prefix: str, dialect: Dialect) -> Statement:
     )
 
 
-def _parsed(shape: Shape, text: str) -> grammar.Part:
+def _parsed(shape: Shape, text: str) -> grammar.Part | None:
     try:
         (root,) = _SQLITE.parser().parse(shape.tokens, text)
     except ParseError as error:
-        near = error.errors[0].get("highlight") or "its end" if error.errors else "its end"
-        raise refused(str(near), "cannot be read where it stands: look for a missing word, comma or parenthesis") from error
-    except RecursionError as error:
-        raise refused("the nesting", "goes too deep: take it apart with WITH") from error
-    if root is None:
-        raise refused("the text", "is empty: write one SELECT, INSERT, UPDATE or DELETE")
+        near = str(error.errors[0].get("highlight") or "its end")
+        raise refused(near, "cannot be read where it stands: look for a missing word, comma or parenthesis") from error
     return root

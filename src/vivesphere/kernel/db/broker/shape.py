@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from sqlglot.dialects.sqlite import SQLite
 from sqlglot.errors import TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from vivesphere.kernel.db.broker.lexicon import BEFORE_PARENTHESIS, CALLABLE, FIRST, FUNCTIONS, PHRASES, TYPES, UNASKED, WORDS
 from vivesphere.kernel.db.broker.statement import refused
@@ -18,7 +18,7 @@ from vivesphere.kernel.db.errors import StatementRefused
 LONGEST_TEXT = 16_000
 """Characters."""
 
-MOST_TOKENS = 4_000
+MOST_TOKENS = 2_000
 DEEPEST = 16
 """Parentheses and CASEs inside one another."""
 
@@ -171,12 +171,18 @@ def _name(found: Sequence[Token], at: int, closing: dict[int, int]) -> Token:
     """A name, out of reach of the parser's other words. One before a parenthesis would be a function, but for a table's columns
     in INSERT and WITH."""
     token = found[at]
-    if _opens(found, at) and not _is(found, at - 1, TokenType.INTO):
+    if _opens(found, at) and not _is_target(found, at):
         end = closing.get(at + 1, at)
         heads_cte = found[at - 1].text.upper() in {"WITH", "RECURSIVE", ","}
         if not (heads_cte and _is(found, end + 1, TokenType.ALIAS) and _is(found, end + 2, TokenType.L_PAREN)):
             raise _no_function(token.text)
     return Token(TokenType.IDENTIFIER, token.text, token.line, token.col, token.start, token.end)
+
+
+def _is_target(found: Sequence[Token], at: int) -> bool:
+    """`INSERT INTO items`, or `INSERT INTO items AS i`."""
+    aliased = _is(found, at - 1, TokenType.ALIAS) and _is(found, at - 3, TokenType.INTO)
+    return aliased or _is(found, at - 1, TokenType.INTO)
 
 
 def _opens(found: Sequence[Token], at: int) -> bool:

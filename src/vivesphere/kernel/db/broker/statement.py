@@ -26,5 +26,5 @@ def refused(construct: str, sentence: str) -> StatementRefused:
 
 def shown(text: str, most: int = 40) -> str:
     """A piece of a stranger's text, printable and short."""
-    line = " ".join(text.split()).encode("ascii", "backslashreplace").decode()
+    line = " ".join(text.split()).encode("unicode_escape").decode()
     return line if len(line) <= most else f"{line[: most - 1]}…"

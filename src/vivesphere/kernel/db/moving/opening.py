@@ -10,14 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from vivesphere.kernel.db.location import Place, PostgresPlace, SqlitePlace
+from vivesphere.kernel.db.moving.errors import MoveFailed
 from vivesphere.kernel.db.moving.sides import Side
 from vivesphere.kernel.db.moving.sqlite_side import SqliteSide
 
 if TYPE_CHECKING:
     from vivesphere.kernel.db.moving.postgres_side import PostgresSide
 
-SCHEMA = "vivesphere"
-"""Where the tables are in a PostgreSQL database."""
+PATIENCE = 24 * 3600.0
+"""Seconds that one statement may take: a whole table is one."""
 
 
 @contextmanager
@@ -33,8 +34,16 @@ def reading(place: Place) -> Iterator[Side]:
 
 @contextmanager
 def writing(place: PostgresPlace) -> Iterator["PostgresSide"]:
-    """One transaction: whatever is raised inside, and whatever ends the process, leaves the database as it was."""
-    with _postgres(place) as side:
+    """One transaction: whatever is raised inside, and whatever ends the process, leaves the database as it was.
+
+    Raises MoveFailed while a server uses the database.
+    """
+    from vivesphere.kernel.db.postgres.server_lock import SERVER_LOCK  # noqa: PLC0415 - psycopg is heavy, and seldom needed
+
+    with _postgres(place, isolation_level="READ COMMITTED") as side:
+        taken = side.connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(SERVER_LOCK))).scalar_one()
+        if not taken:
+            raise MoveFailed(f"{place} is in use by a server; stop that one first.")
         yield side
 
 
@@ -73,9 +82,10 @@ def _postgres(place: PostgresPlace, **options: str | bool) -> Iterator["Postgres
 @contextmanager
 def connected(place: PostgresPlace, **options: str | bool) -> Iterator[sa.Connection]:
     """A connection of its own to a PostgreSQL database, in our schema, with SQLAlchemy's execution options."""
-    engine = sa.create_engine(place.url, poolclass=NullPool, connect_args={"options": f"-c search_path={SCHEMA}"})
-    with engine.connect() as connection:
-        yield connection.execution_options(**options)
+    from vivesphere.kernel.db.postgres.opening import core_engine  # noqa: PLC0415 - as above
+
+    with core_engine(place, patience=PATIENCE).execution_options(**options).connect() as connection:
+        yield connection
 
 
 def bytes_of(connection: sa.Connection) -> int:

@@ -119,9 +119,9 @@ def _type(kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
         case sa.LargeBinary():
             return sa.LargeBinary()
         case sa.String(length=int(length)):
-            return sa.String(length)
-        case _:
             # Compared byte by byte on both.
+            return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+        case _:
             return sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 

@@ -101,7 +101,7 @@ class Mover:
         wanted = Wanted(
             reason="replaced", made_at=self._now, known=migrate.revisions(self.migrations), release=release.version()
         )
-        return make(origin_of(target), self._backups, wanted, progress).name
+        return make(origin_of(target, self.migrations), self._backups, wanted, progress).name
 
 
 @contextmanager

@@ -65,9 +65,6 @@ class PostgresGround:
         """References cannot break: PostgreSQL checks them in every statement."""
         connection.execute(_AS_BYTES)
 
-    def back_up(self, revision: str) -> None:
-        """The server's own backups are what a person goes back to."""
-
 
 def _has_schema(connection: sa.Connection) -> bool:
     return bool(connection.execute(sa.text("SELECT to_regnamespace(:name) IS NOT NULL"), {"name": SCHEMA}).scalar_one())

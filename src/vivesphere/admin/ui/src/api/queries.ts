@@ -108,10 +108,12 @@ interface Act<I, O> {
   touches: QueryKey[];
   said?: (made: O) => string;
   then?: (made: O) => void;
+  /** Whether the one who asks shows a problem in its own place, beside what was typed. */
+  quiet?: boolean;
 }
 
 /** A change on the server: says what was done or why not, and has the touched lists read again. */
-export function useAct<I, O>({ act, touches, said, then }: Act<I, O>) {
+export function useAct<I, O>({ act, touches, said, then, quiet = false }: Act<I, O>) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: act,
@@ -120,6 +122,6 @@ export function useAct<I, O>({ act, touches, said, then }: Act<I, O>) {
       if (said) notifyDone(said(made));
       then?.(made);
     },
-    onError: notifyProblem,
+    onError: quiet ? undefined : notifyProblem,
   });
 }

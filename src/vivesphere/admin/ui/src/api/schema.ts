@@ -426,6 +426,36 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/data/tables/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One table: of people by the name they gave it, any other by its own
+         * @description Needs the permission `data.table.read`.
+         */
+        get: operations["ApiV1DataTablesNameGetTable"];
+        put?: never;
+        post?: never;
+        /**
+         * Drop a table that people made, with all of its records
+         * @description Needs the permission `data.table.write`.
+         */
+        delete: operations["ApiV1DataTablesNameDropTable"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a table that people made, all of it or nothing
+         * @description Records keep what they have in the columns that stay.
+         *
+         *     Needs the permission `data.table.write`.
+         */
+        patch: operations["ApiV1DataTablesNameChangeTable"];
+        trace?: never;
+    };
     "/api/v1/data/tables": {
         parameters: {
             query?: never;
@@ -434,12 +464,319 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Every table with its owner, access level and columns
+         * Every table with its owner, access level and columns: the server's, the plugins', and those of the project
          * @description Needs the permission `data.table.read`.
          */
         get: operations["ApiV1DataTablesListTables"];
         put?: never;
+        /**
+         * Make a table
+         * @description Everything that is wrong with it is told at once.
+         *
+         *     Needs the permission `data.table.write`.
+         */
+        post: operations["ApiV1DataTablesCreateTable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/tables/{name}/records/{record_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRecord
+         * @description Needs the permission `data.record.read`.
+         */
+        get: operations["ApiV1DataTablesNameRecordsRecordIdGetRecord"];
+        put?: never;
         post?: never;
+        /**
+         * Delete a record
+         * @description One that others refer to stays, and the answer says who they are.
+         *
+         *     Needs the permission `data.record.write`.
+         */
+        delete: operations["ApiV1DataTablesNameRecordsRecordIdDeleteRecord"];
+        options?: never;
+        head?: never;
+        /**
+         * Change the columns that the body names, and no others
+         * @description Needs the permission `data.record.write`.
+         */
+        patch: operations["ApiV1DataTablesNameRecordsRecordIdChangeRecord"];
+        trace?: never;
+    };
+    "/api/v1/data/tables/{name}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The records of a table, filtered, searched and in order
+         * @description Needs the permission `data.record.read`.
+         */
+        get: operations["ApiV1DataTablesNameRecordsListRecords"];
+        put?: never;
+        /**
+         * Make a record
+         * @description The body is an object of columns; it may bring its own id.
+         *
+         *     Needs the permission `data.record.write`.
+         */
+        post: operations["ApiV1DataTablesNameRecordsCreateRecord"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/tables/{name}/records/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make many records, all of them or none
+         * @description Needs the permission `data.record.write`.
+         */
+        post: operations["ApiV1DataTablesNameRecordsBulkCreateRecords"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/tables/{name}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The records as a file, which can be imported again
+         * @description It may be narrowed and put in order as the list of records.
+         *
+         *     Needs the permission `data.record.read`.
+         */
+        get: operations["ApiV1DataTablesNameExportExportRecords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/tables/{name}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make records of a file, and tell which lines were refused
+         * @description Records come in batches, each whole or not at all; whoever
+         *     is cut off sends the same file under the same key again, and no record is made twice. Progress is told as events.
+         *
+         *     Needs the permission `data.record.write`.
+         */
+        post: operations["ApiV1DataTablesNameImportImportRecords"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/access/grants/{grant_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give what was asked for, from now on; also what was refused or taken back before
+         * @description Needs the permission `data.access.approve`.
+         */
+        post: operations["ApiV1DataAccessGrantsGrantIdApproveApproveGrant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/access/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What plugins asked for and what was decided, newest first: of your project's tables, and of those nobody made yet
+         * @description Needs the permission `data.access.read`.
+         */
+        get: operations["ApiV1DataAccessGrantsListGrants"];
+        put?: never;
+        /**
+         * Let a plugin read or write a table that people made, from now on, whether it asked or not
+         * @description Needs the permission `data.access.approve`.
+         */
+        post: operations["ApiV1DataAccessGrantsGrantAccess"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every table of the server and of your project, and who may read and write it, and why
+         * @description Needs the permission `data.access.read`.
+         */
+        get: operations["ApiV1DataAccessListAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/access/refusals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the database refused, newest first
+         * @description Needs the permission `data.access.read`.
+         */
+        get: operations["ApiV1DataAccessRefusalsListRefusals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/access/grants/{grant_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse what was asked for, or take back what was given: the plugin's next statement fails
+         * @description Needs the permission `data.access.approve`.
+         */
+        post: operations["ApiV1DataAccessGrantsGrantIdRevokeRevokeGrant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The backups on this machine, newest first
+         * @description Each was verified by opening it when it was made.
+         *
+         *     Needs the permission `data.backup.read`.
+         */
+        get: operations["ApiV1DataBackupsListBackups"];
+        put?: never;
+        /**
+         * Make a backup now, while everything goes on
+         * @description It answers when the file is whole on disk and was verified.
+         *
+         *     The key of the vault is not in it: keep `master.key` and `vault.json` apart, or the passphrase they come from.
+         *
+         *     Needs the permission `data.backup.create`.
+         */
+        post: operations["ApiV1DataBackupsCreateBackup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/backups/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The file
+         * @description Whoever has it has all that the database holds, so each download stands in the audit log.
+         *
+         *     Needs the permission `data.backup.read`.
+         */
+        get: operations["ApiV1DataBackupsNameDownloadBackup"];
+        put?: never;
+        post?: never;
+        /**
+         * DeleteBackup
+         * @description Needs the permission `data.backup.create`.
+         */
+        delete: operations["ApiV1DataBackupsNameDeleteBackup"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/data/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run one statement on custom tables, with the rights of whoever asks
+         * @description Needs the permission `data.sql.run`.
+         */
+        post: operations["ApiV1DataQueryRunQuery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1146,6 +1483,27 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AccessRefusal
+         * @description The database refused somebody a table. `action` is `read`, `write` or the statement's kind; `table` is as the statement
+         *         had it. `sql` is the statement's fingerprint, the same for statements that differ in their values only; empty where there
+         *         was none. At most one a second for a principal and a table: `refused` counts those since the last one.
+         */
+        AccessRefusal: {
+            /** @example 0199c1f0-0000-7000-8000-000000000000 */
+            id: string;
+            time: string;
+            /** @example plugin:quotes */
+            principal: string;
+            /** @example read */
+            action: string;
+            /** @example users */
+            table: string;
+            /** @example 8d6f3a0c41b2e97f */
+            sql: string;
+            /** @example 1 */
+            refused: number;
+        };
+        /**
          * Account
          * @description `state` is `stopped`, `connecting`, `connected`, `waiting` (to connect again) or `failed` (needs a person).
          */
@@ -1189,6 +1547,28 @@ export interface components {
             unaudited?: number;
             /** @default null */
             trouble?: string | null;
+        };
+        /**
+         * BackupFile
+         * @description One backup. Each was verified before it got its name; `verified` says that it still has its beginning and its length.
+         */
+        BackupFile: {
+            name: string;
+            made_at: string;
+            bytes: number;
+            encrypted: boolean;
+            verified: boolean;
+            revision: string;
+            /** @enum {unknown} */
+            reason: "manual" | "migration" | "replaced" | "scheduled";
+        };
+        /**
+         * BackupRequest
+         * @description With a passphrase the backup is encrypted, and nobody can restore it without. It is kept nowhere.
+         */
+        BackupRequest: {
+            /** @default null */
+            passphrase?: string | null;
         };
         /** Bot */
         Bot: {
@@ -1275,10 +1655,40 @@ export interface components {
             /** @default false */
             hidden?: boolean;
         };
-        /** ColumnDescription */
-        ColumnDescription: {
+        /**
+         * Column
+         * @description One column. `default` is a JSON value of the column's type; `references` names the table a reference leads to.
+         */
+        Column: {
+            /** @description Lower-case words of letters and digits, joined by single underscores. */
+            name: string;
+            /** @enum {unknown} */
+            type: "boolean" | "date" | "datetime" | "integer" | "json" | "number" | "reference" | "text";
+            /** @default false */
+            required?: boolean;
+            /** @default false */
+            unique?: boolean;
+            /** @default null */
+            default?: boolean | number | string | unknown[] | Record<string, unknown> | null;
+            /** @default null */
+            references?: string | null;
+        };
+        /**
+         * ColumnView
+         * @description A column. Of a table that people made, `type` is one of text, integer, number, boolean, date, datetime, json and
+         *         reference; `references` names the table that a reference leads to.
+         */
+        ColumnView: {
             name: string;
             type: string;
+            /** @default false */
+            required?: boolean;
+            /** @default false */
+            unique?: boolean;
+            /** @default null */
+            default?: boolean | number | string | unknown[] | Record<string, unknown> | null;
+            /** @default null */
+            references?: string | null;
         };
         /** CommandView */
         CommandView: {
@@ -1427,6 +1837,21 @@ export interface components {
             reference: string;
             detail: string;
         };
+        /** GrantInput */
+        GrantInput: {
+            /**
+             * @description A plugin: people hold permissions, and modules ask one another.
+             * @example plugin:quotes
+             */
+            grantee: string;
+            /**
+             * @description As people named it.
+             * @example leads
+             */
+            table: string;
+            /** @enum {unknown} */
+            action: "read" | "write";
+        };
         /**
          * Health
          * @description `degraded` still serves; `failed` does not. `detail` says why, in a sentence.
@@ -1439,6 +1864,52 @@ export interface components {
             status?: "degraded" | "failed" | "ok";
             /** @default  */
             detail?: string;
+        };
+        /**
+         * Holder
+         * @description Someone who may do what was asked about, and what that rests on.
+         */
+        Holder: {
+            principal: string;
+            /** @enum {unknown} */
+            why: "grant" | "keeper" | "none" | "owner" | "permission";
+        };
+        /**
+         * ImportReport
+         * @description What became of a file. `refused` names the first lines that were refused, `refused_total` counts them all. Without
+         *         `complete` the reading ended at the last line that is named.
+         */
+        ImportReport: {
+            imported: number;
+            /** @default [] */
+            refused?: components["schemas"]["RefusedLine"][];
+            /** @default 0 */
+            refused_total?: number;
+            /** @default true */
+            complete?: boolean;
+        };
+        /**
+         * Index
+         * @description An index over one or more columns. Its `name` is given by the server.
+         */
+        Index: {
+            columns: string[];
+            /** @default false */
+            unique?: boolean;
+            /** @default  */
+            name?: string;
+        };
+        /** IndexInput */
+        IndexInput: {
+            /**
+             * @example [
+             *       "name",
+             *       "created_at"
+             *     ]
+             */
+            columns: string[];
+            /** @default false */
+            unique?: boolean;
         };
         /** Live */
         Live: {
@@ -1515,11 +1986,29 @@ export interface components {
             prefix?: string;
         };
         /**
+         * Page[AccessRefusal]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_AccessRefusal_: {
+            items: components["schemas"]["AccessRefusal"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
          * Page[AuditEntry]
          * @description One page of a list. `next_cursor` asks for the next one; null at the end.
          */
         Page_AuditEntry_: {
             items: components["schemas"]["AuditEntry"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[BackupFile]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_BackupFile_: {
+            items: components["schemas"]["BackupFile"][];
             /** @default null */
             next_cursor?: string | null;
         };
@@ -1641,11 +2130,29 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
-         * Page[TableDescription]
+         * Page[TableAccess]
          * @description One page of a list. `next_cursor` asks for the next one; null at the end.
          */
-        Page_TableDescription_: {
-            items: components["schemas"]["TableDescription"][];
+        Page_TableAccess_: {
+            items: components["schemas"]["TableAccess"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[TableGrant]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_TableGrant_: {
+            items: components["schemas"]["TableGrant"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[TableView]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        Page_TableView_: {
+            items: components["schemas"]["TableView"][];
             /** @default null */
             next_cursor?: string | null;
         };
@@ -1664,6 +2171,15 @@ export interface components {
          */
         Page_TriggerView_: {
             items: components["schemas"]["TriggerView"][];
+            /** @default null */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page[dict[str, typing.Any]]
+         * @description One page of a list. `next_cursor` asks for the next one; null at the end.
+         */
+        "Page_dict_str__typing.Any__": {
+            items: Record<string, unknown>[];
             /** @default null */
             next_cursor?: string | null;
         };
@@ -1775,6 +2291,33 @@ export interface components {
             burst: number;
         };
         /**
+         * QueryInput
+         * @description One statement. `params` is a list for `?`, or an object for `:name`.
+         */
+        QueryInput: {
+            /** @description One SELECT, INSERT, UPDATE or DELETE, with the bare names of custom tables. */
+            sql: string;
+            /** @default [] */
+            params?: (string | number | boolean | null)[] | {
+                [key: string]: string | number | boolean | null;
+            };
+            /**
+             * @description Fewer rows than the settings allow.
+             * @default null
+             */
+            limit?: number | null;
+        };
+        /**
+         * QueryResult
+         * @description `changed` counts the rows the statement wrote; `truncated` says that there were more rows than the limits let through.
+         */
+        QueryResult: {
+            columns: string[];
+            rows: (boolean | number | string | unknown[] | Record<string, unknown> | null)[][];
+            changed: number;
+            truncated: boolean;
+        };
+        /**
          * Ready
          * @description `status` is `ok`, or `failed` if anything has failed. `modules` names each module, plugin and part of the kernel.
          */
@@ -1785,6 +2328,18 @@ export interface components {
                 [key: string]: components["schemas"]["Health"];
             };
         };
+        /**
+         * RecordsCreated
+         * @description The ids are in the order of the records that were sent.
+         */
+        RecordsCreated: {
+            created: number;
+            ids: string[];
+        };
+        /** RecordsInput */
+        RecordsInput: {
+            records: Record<string, unknown>[];
+        };
         /** Refresh */
         Refresh: {
             /**
@@ -1792,6 +2347,14 @@ export interface components {
              * @example b2c1…
              */
             refresh_token: string;
+        };
+        /**
+         * RefusedLine
+         * @description `line` counts from 1; a record of several lines is named by its first one.
+         */
+        RefusedLine: {
+            line: number;
+            problem: string;
         };
         /**
          * ReplayRequest
@@ -2013,17 +2576,131 @@ export interface components {
             blocked?: string | null;
         };
         /**
-         * TableDescription
-         * @description One known table. `is_system`: it belongs to the core, not to a plugin or a user.
+         * TableAccess
+         * @description Who may touch a table, and what that rests on: being its `owner` or the `keeper` of such tables, a `grant`, or a
+         *         `permission` in the table's project. `name` is the one people gave, for tables of level `user`; `stored_as` is what the
+         *         database calls it, in refusals too.
          */
-        TableDescription: {
+        TableAccess: {
+            /** @example leads */
+            name: string;
+            /** @example data_leads */
+            stored_as: string;
+            /** @enum {unknown} */
+            access_level: "locked" | "protected" | "user";
+            /** @example user:0199c1f0-0000-7000-8000-000000000000 */
+            owner: string;
+            /** @example default */
+            project: string | null;
+            /**
+             * @example [
+             *       {
+             *         "principal": "plugin:quotes",
+             *         "why": "grant"
+             *       }
+             *     ]
+             */
+            read: components["schemas"]["Holder"][];
+            /**
+             * @example [
+             *       {
+             *         "principal": "user:0199c1f0-0000-7000-8000-000000000000",
+             *         "why": "permission"
+             *       }
+             *     ]
+             */
+            write: components["schemas"]["Holder"][];
+        };
+        /**
+         * TableChange
+         * @description What is to change, in this order: what is dropped goes, columns get their new names (`rename_columns` is old name to
+         *         new), and what is added comes.
+         */
+        TableChange: {
+            /** @default null */
+            description?: string | null;
+            /** @default [] */
+            drop_indexes?: string[];
+            /** @default [] */
+            drop_columns?: string[];
+            /** @default {} */
+            rename_columns?: {
+                [key: string]: string;
+            };
+            /** @default [] */
+            add_columns?: components["schemas"]["Column"][];
+            /** @default [] */
+            add_indexes?: components["schemas"]["IndexInput"][];
+        };
+        /**
+         * TableGrant
+         * @description What a plugin asked to be allowed with a table that people made, and what was decided. `requested` opens nothing;
+         *         `decided_by` and `decided_at` are null until somebody decides. The table may not be there yet.
+         */
+        TableGrant: {
+            /** @example 0199c1f0-0000-7000-8000-000000000000 */
+            id: string;
+            /** @example plugin:quotes */
+            grantee: string;
+            /** @example leads */
+            table: string;
+            /** @enum {unknown} */
+            action: "read" | "write";
+            /** @enum {unknown} */
+            status: "approved" | "requested" | "revoked";
+            requested_at: string;
+            /** @example user:0199c1f0-0000-7000-8000-000000000000 */
+            decided_by: string | null;
+            decided_at: string | null;
+        };
+        /**
+         * TableInput
+         * @description A new table. `name` is of lower-case words of letters and digits, joined by single underscores.
+         */
+        TableInput: {
+            /** @example leads */
+            name: string;
+            /**
+             * @example [
+             *       {
+             *         "name": "email",
+             *         "type": "text",
+             *         "required": true,
+             *         "unique": true
+             *       }
+             *     ]
+             */
+            columns: components["schemas"]["Column"][];
+            /** @default [] */
+            indexes?: components["schemas"]["IndexInput"][];
+            /** @default  */
+            description?: string;
+        };
+        /**
+         * TableView
+         * @description A table. Of one that people made (`access_level` is `user`) `name` is the name they gave it, and what follows `columns`
+         *         is filled in; every such table also has the columns `id`, `version`, `created_at` and `updated_at`.
+         */
+        TableView: {
             name: string;
             /** @enum {unknown} */
             access_level: "locked" | "protected" | "user";
             owner: string;
             is_system: boolean;
+            project: string | null;
+            columns: components["schemas"]["ColumnView"][];
+            /** @default  */
+            description?: string;
             /** @default [] */
-            columns?: components["schemas"]["ColumnDescription"][];
+            indexes?: components["schemas"]["Index"][];
+            /** @default null */
+            records?: number | null;
+            /** @default null */
+            version?: number | null;
+            /** @default null */
+            created_at?: string | null;
+            /** @default null */
+            updated_at?: string | null;
         };
         /**
          * Tokens
@@ -2190,6 +2867,15 @@ export interface components {
         };
         /** @description It contradicts what is there. */
         Problem409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It was changed meanwhile: its `ETag` is not that of `If-Match`. */
+        Problem412: {
             headers: {
                 [name: string]: unknown;
             };
@@ -3005,6 +3691,118 @@ export interface operations {
             504: components["responses"]["Problem504"];
         };
     };
+    ApiV1DataTablesNameGetTable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of a table. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesNameDropTable: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you have seen. If it was changed meanwhile, nothing is done (412). */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The name of a table. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesNameChangeTable: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you have seen. If it was changed meanwhile, nothing is done (412). */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The name of a table. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TableChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
     ApiV1DataTablesListTables: {
         parameters: {
             query?: {
@@ -3025,7 +3823,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_TableDescription_"];
+                    "application/json": components["schemas"]["Page_TableView_"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3034,6 +3832,774 @@ export interface operations {
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesCreateTable: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TableInput"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableView"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesNameRecordsRecordIdGetRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of a table. */
+                name: string;
+                /** @description The id of a record. */
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesNameRecordsRecordIdDeleteRecord: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you have seen. If it was changed meanwhile, nothing is done (412). */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The name of a table. */
+                name: string;
+                /** @description The id of a record. */
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesNameRecordsRecordIdChangeRecord: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what you have seen. If it was changed meanwhile, nothing is done (412). */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description The name of a table. */
+                name: string;
+                /** @description The id of a record. */
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, unknown>;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesNameRecordsListRecords: {
+        parameters: {
+            query?: {
+                /** @description A condition as JSON, such as `{"status": "open", "age": {"$gte": 18}}`. Operators: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $like, $ilike, $exists; $and, $or and $not join. */
+                filter?: string;
+                /** @description Columns, `-` before one turns it round: `-created_at,name`. Else newest first. */
+                sort?: string;
+                /** @description Words that all stand in texts of the record. */
+                search?: string;
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The name of a table. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_dict_str__typing.Any__"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesNameRecordsCreateRecord: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The name of a table. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, unknown>;
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesNameRecordsBulkCreateRecords: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The name of a table. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordsInput"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordsCreated"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesNameExportExportRecords: {
+        parameters: {
+            query: {
+                /** @description `json` is one array of objects, `jsonl` one a line. */
+                format: "csv" | "json" | "jsonl";
+                /** @description A condition as JSON, such as `{"status": "open", "age": {"$gte": 18}}`. Operators: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $like, $ilike, $exists; $and, $or and $not join. */
+                filter?: string;
+                /** @description Columns, `-` before one turns it round: `-created_at,name`. Else newest first. */
+                sort?: string;
+                /** @description Words that all stand in texts of the record. */
+                search?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The name of a table. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataTablesNameImportImportRecords: {
+        parameters: {
+            query: {
+                /** @description `json` is one array of objects, `jsonl` one a line. */
+                format: "csv" | "json" | "jsonl";
+            };
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The name of a table. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+                "application/json": string;
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataAccessGrantsGrantIdApproveApproveGrant: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The id of a grant, as the list has it. */
+                grant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableGrant"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataAccessGrantsListGrants: {
+        parameters: {
+            query?: {
+                /** @description Only grants that stand like this. */
+                status?: "requested" | "approved" | "revoked" | null;
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TableGrant_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataAccessGrantsGrantAccess: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantInput"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableGrant"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataAccessListAccess: {
+        parameters: {
+            query?: {
+                /** @description Only tables of this level. */
+                level?: "locked" | "protected" | "user" | null;
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TableAccess_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataAccessRefusalsListRefusals: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AccessRefusal_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataAccessGrantsGrantIdRevokeRevokeGrant: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The id of a grant, as the list has it. */
+                grant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableGrant"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataBackupsListBackups: {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: number;
+                /** @description Where the page begins: `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BackupFile_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataBackupsCreateBackup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of your own for this request, such as a UUID, of 1 to 255 characters. Whoever sends the same request again under it within 24 hours gets the same answer, and nothing is made twice; another request under it is refused (422). */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackupRequest"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupFile"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataBackupsNameDownloadBackup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One range of bytes: `bytes=1000-` goes on from there. */
+                Range?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataBackupsNameDeleteBackup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    ApiV1DataQueryRunQuery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryInput"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryResult"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            502: components["responses"]["Problem502"];
             503: components["responses"]["Problem503"];
             504: components["responses"]["Problem504"];
         };

@@ -14,6 +14,13 @@ type Answer<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] exten
   ? { [S in keyof R & Success]: R[S] extends { content: { "application/json": infer B } } ? Told<B> : never }[keyof R & Success]
   : never;
 
+/** The body of a request. */
+type Body<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] extends {
+  requestBody: { content: { "application/json": infer B } };
+}
+  ? B
+  : never;
+
 type Success = 200 | 201 | 202;
 
 type Item<P extends keyof paths> = Answer<P, "get"> extends { items: (infer I)[] } ? I : never;
@@ -42,3 +49,19 @@ export type Subscriber = BusOverview["subscribers"][number];
 export type Publisher = BusOverview["publishers"][number];
 export type Responder = BusOverview["responders"][number];
 export type Outcome = "happened" | "retry" | "fail";
+export type DataTable = Item<"/api/v1/data/tables">;
+export type DataColumn = DataTable["columns"][number];
+export type DataIndex = DataTable["indexes"][number];
+export type TableInput = Body<"/api/v1/data/tables", "post">;
+export type TableChange = Body<"/api/v1/data/tables/{name}", "patch">;
+export type ColumnInput = TableInput["columns"][number];
+export type ColumnType = ColumnInput["type"];
+/** A record: `id`, `version`, `created_at` and `updated_at`, and the values of its columns. */
+export type TableRecord = Record<string, unknown>;
+export type ImportReport = Answer<"/api/v1/data/tables/{name}/import", "post">;
+export type SqlInput = Body<"/api/v1/data/query", "post">;
+export type Rows = Answer<"/api/v1/data/query", "post">;
+export type TableAccess = Item<"/api/v1/data/access">;
+export type Grant = Item<"/api/v1/data/access/grants">;
+export type Refusal = Item<"/api/v1/data/access/refusals">;
+export type Backup = Item<"/api/v1/data/backups">;

@@ -15,20 +15,25 @@ interface Stream {
 const StreamContext = createContext<Stream>({ state: "connecting", listen: () => () => undefined });
 
 /** What a list on the screen shows may have changed when these events pass; the newest answer is then asked for again. */
-const STALE_BY: readonly [prefix: string, query: string][] = [
-  ["bots.account.", "bots"],
-  ["bots.bot.", "bots"],
-  ["plugins.plugin.", "plugins"],
-  ["plans.plan.", "plans"],
-  ["plans.", "runs"],
-  ["triggers.", "triggers"],
+const STALE_BY: readonly [prefix: string, query: readonly string[]][] = [
+  ["bots.account.", ["bots"]],
+  ["bots.bot.", ["bots"]],
+  ["plugins.plugin.", ["plugins"]],
+  ["plans.plan.", ["plans"]],
+  ["plans.", ["runs"]],
+  ["triggers.", ["triggers"]],
+  ["data.table.", ["data", "tables"]],
+  ["data.import.completed", ["data", "tables"]],
+  ["data.backup.", ["data", "backups"]],
+  ["database.grant.", ["data", "access"]],
+  ["database.access_denied", ["data", "access", "refusals"]],
 ];
 
 const REFRESH_PACE_MS = 300;
 
 /** Has what an event made old read again; a burst of events reads it once in a while, not once for each. */
 class Refresher {
-  #stale = new Set<string>();
+  #stale = new Set<readonly string[]>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly queries: QueryClient) {}
@@ -46,7 +51,7 @@ class Refresher {
 
   #refresh(): void {
     this.#timer = undefined;
-    for (const query of this.#stale) void this.queries.invalidateQueries({ queryKey: [query] });
+    for (const query of this.#stale) void this.queries.invalidateQueries({ queryKey: query });
     this.#stale.clear();
   }
 }

@@ -1,8 +1,5 @@
-const plural = new Intl.PluralRules("en");
-
-function count(n: number, one: string, other: string): string {
-  return `${n} ${plural.select(n) === "one" ? one : other}`;
-}
+import { count } from "./counting";
+import { data } from "./en-data";
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
@@ -30,6 +27,7 @@ export const en = {
     plans: "Plans",
     triggers: "Triggers",
     events: "Events",
+    data: "Data",
     api: "API reference",
     signOut: "Sign out",
     role: (role: string) => role,
@@ -341,6 +339,18 @@ export const en = {
       "bus.loop_blocked": (d) => `The server stood still for ${Number(d.seconds).toFixed(2)} s: ${text(d.culprit)}`,
       "bus.loop_broken": (d) => `${text(d.principal)} went round in a circle with ${text(d.message)}; it was cut`,
       "bus.rate_limited": (d) => `${text(d.principal)} was too fast: ${count(Number(d.refused), "message was", "messages were")} refused`,
+      "data.table.created": (d) => `Table ${text(d.table)} was made`,
+      "data.table.changed": (d) => `Table ${text(d.table)} was changed`,
+      "data.table.dropped": (d) => `Table ${text(d.table)} was dropped`,
+      "data.record.created": (d) => `A record came to ${text(d.table)}`,
+      "data.record.changed": (d) => `A record of ${text(d.table)} was changed`,
+      "data.record.deleted": (d) => `A record of ${text(d.table)} was deleted`,
+      "data.import.progressed": (d) => `Importing into ${text(d.table)}: ${count(Number(d.imported), "record", "records")} so far`,
+      "data.import.completed": (d) => `${count(Number(d.imported), "record was", "records were")} imported into ${text(d.table)}`,
+      "data.backup.created": (d) => `Backup ${text(d.name)} was made`,
+      "data.backup.downloaded": (d) => `Backup ${text(d.name)} was downloaded`,
+      "data.backup.deleted": (d) => `Backup ${text(d.name)} was deleted`,
+      "data.backup.failed": (d) => `No backup was made: ${text(d.detail)}`,
       "database.access_denied": (d) => `${text(d.principal)} may not ${text(d.action)} ${text(d.table)}`,
       "secrets.secret.changed": (d) => `Secret ${text(d.name)} was changed`,
       "settings.changed": (d) => `Settings changed: ${Array.isArray(d.keys) ? d.keys.join(", ") : ""}`,
@@ -502,6 +512,7 @@ export const en = {
     outcomes: { started: "started", refused: "refused" },
     toRun: "See the run",
   },
+  data,
   duration: {
     ms: (n: string) => `${n} ms`,
     s: (n: string | number) => `${n} s`,

@@ -28,6 +28,9 @@ const COLOURS: Record<string, string> = {
   done: "vive",
   intended: "blue",
   shadow: "gray",
+  requested: "amber",
+  approved: "vive",
+  revoked: "gray",
 };
 
 const MOVING = new Set(["connecting", "running", "waiting"]);

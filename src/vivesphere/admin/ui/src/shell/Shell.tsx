@@ -19,6 +19,7 @@ const PLACES: readonly { to: string; label: string; icon: IconName }[] = [
   { to: "/plans", label: t.shell.plans, icon: "plans" },
   { to: "/triggers", label: t.shell.triggers, icon: "triggers" },
   { to: "/events", label: t.shell.events, icon: "pulse" },
+  { to: "/data", label: t.shell.data, icon: "data" },
 ];
 
 function signOut(): void {

@@ -29,6 +29,7 @@ BENCHMARKS = (
     "writer",
     "many_writers",
     "access",
+    "broker",
     "move",
 )
 

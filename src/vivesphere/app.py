@@ -42,7 +42,7 @@ from vivesphere.kernel.db.broker.gate import SqlGate
 from vivesphere.kernel.db.broker.statement import Dialect
 from vivesphere.kernel.db.granting import TableGrants
 from vivesphere.kernel.db.handle import Database, DatabaseHandle
-from vivesphere.kernel.db.location import SqlitePlace, place_of
+from vivesphere.kernel.db.location import SqlitePlace, place_of, pool_size
 from vivesphere.kernel.db.maintenance import Maintenance
 from vivesphere.kernel.db.work import Hooks
 from vivesphere.kernel.effects import Effects, EffectsSettings
@@ -103,7 +103,9 @@ class Application:
         self.settings = settings
         self.clock = clock
         self.data = DataDirectory(settings.server.data_dir)
-        self._place = place_of(settings.server.database_url, self.data.database)
+        server = settings.server
+        pool = pool_size(server.env, server.database_pool, server.database_overflow)
+        self._place = place_of(server.database_url, self.data.database, pool)
         self.permissions = Permissions()
         self.services = ServiceRegistry()
         self.metrics = Metrics()
@@ -183,7 +185,7 @@ class Application:
         self._keep_events(self.database.handle(SYSTEM))
         known = migrate.revisions(paths.migrations())
         self.backups = Backups(origin_of(self._place), backups, known, self.clock)
-        await self.backups.tidy()
+        await self.backups.tidy(self._place.file.parent if isinstance(self._place, SqlitePlace) else self.data.path)
 
     def _keep_events(self, system: DatabaseHandle) -> None:
         """Record events, and keep the log within its limits."""

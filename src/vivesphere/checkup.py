@@ -36,7 +36,7 @@ def findings(settings: Settings) -> tuple[Finding, ...]:
         _sqlite(),
         _data_directory(data),
         _master_key(data, settings),
-        _said("database", lambda: migrate.describe(place_of(settings.server.database_url, data.database))),
+        _database(data, settings),
         _port(data, settings),
         _admin_page(),
         _plugins(),
@@ -78,6 +78,15 @@ def _master_key(data: DataDirectory, settings: Settings) -> Finding:
     if data.database.exists():
         return Finding("master key", "failed", f"{key} is missing; put it back from your copy, or set VIVESPHERE_MASTER_KEY.")
     return Finding("master key", "ok", "the first start will make one")
+
+
+def _database(data: DataDirectory, settings: Settings) -> Finding:
+    try:
+        place = place_of(settings.server.database_url, data.database)
+        said, warning = migrate.describe(place), migrate.warning(place)
+    except StartError as error:
+        return Finding("database", "failed", str(error))
+    return Finding("database", "ok", said) if warning is None else Finding("database", "warning", f"{said}; but {warning}")
 
 
 def _port(data: DataDirectory, settings: Settings) -> Finding:

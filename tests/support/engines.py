@@ -25,3 +25,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     _current.append(request.param)
     yield current()
     _current.pop()
+
+
+on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""For a test of what only SQLite does, in a file that runs on each."""
+
+on_postgres = pytest.mark.parametrize("engine", ["postgres"], indirect=True)

@@ -61,6 +61,18 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             extra=SECRET | {"also": "DATABASE_URL"},
         ),
     ] = None
+    env: Annotated[
+        Literal["development", "staging", "production"],
+        Meta(description="Where it runs. It decides how many connections to PostgreSQL there are: 2+5, 5+10 or 10+20."),
+    ] = "production"
+    database_pool: Annotated[
+        Annotated[int, Meta(ge=1, le=500)] | None,
+        Meta(description="Connections to PostgreSQL that are kept; not set means what `env` says."),
+    ] = None
+    database_overflow: Annotated[
+        Annotated[int, Meta(ge=0, le=500)] | None,
+        Meta(description="Connections to PostgreSQL beyond those at most; not set means what `env` says."),
+    ] = None
     admin_password: Annotated[
         str | None, Meta(description="Creates the user `admin` with this password on the first start.", extra=SECRET)
     ] = None

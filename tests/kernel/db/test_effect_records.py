@@ -11,6 +11,8 @@ from vivesphere.kernel.db.effect_records import EffectRecord, Outcome, Status
 from vivesphere.kernel.db.errors import AccessDenied
 from vivesphere.kernel.ids import new_id
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 NOW = FakeClock().now()
 
 

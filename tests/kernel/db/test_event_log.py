@@ -23,6 +23,8 @@ from vivesphere.kernel.db.event_rows import row_of
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.ids import new_id
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 START = FakeClock().now()
 BOTS = principals.module("bots")
 MEMORY = sa.create_engine("sqlite://", poolclass=StaticPool)
@@ -36,11 +38,7 @@ def envelope(topic: str, seconds: float = 0, **cause: str) -> Envelope[Event]:
 
 def record(tx: Unit, *envelopes: Envelope[Event]) -> None:
     """Write events straight into the log, under causes that a unit of work would not have."""
-    for each in envelopes:
-        cause = msgspec.structs.asdict(each.cause) | {"mode": each.cause.mode.value, "bytes": row_of(each)[-2]}
-        tx.execute(
-            sa.insert(event_log.log), {"id": each.id, "topic": each.topic, "time": each.time, "payload": each.payload} | cause
-        )
+    tx.append([row_of(each) for each in envelopes])
 
 
 async def recorded(world: World, *envelopes: Envelope[Event]) -> None:

@@ -1,8 +1,11 @@
 """Single facts about the installation."""
 
+import pytest
 from tests.kernel.db.world import World
 
 from vivesphere.kernel.db.installation import read_fact, write_fact
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 async def test_a_fact_is_read_as_it_was_written_last(world: World) -> None:

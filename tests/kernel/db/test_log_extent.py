@@ -1,11 +1,14 @@
 """How much the log holds, counted on and not anew, and the name of the log."""
 
+import pytest
 from tests.kernel.db.test_event_log import envelope, recorded
 from tests.kernel.db.world import World, run_sql
 
 from vivesphere.kernel.db import log_extent
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.db.log_extent import Counted
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 async def test_an_empty_log_holds_nothing(world: World) -> None:

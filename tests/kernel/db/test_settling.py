@@ -10,6 +10,8 @@ from vivesphere.kernel.bus.errors import NotPermitted
 from vivesphere.kernel.bus.in_flight import Acknowledgement, InFlight
 from vivesphere.kernel.db import deliveries
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 MINE = "module:notes/index"
 THEIRS = "module:letters/index"
 

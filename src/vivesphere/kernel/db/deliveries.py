@@ -22,9 +22,11 @@ _NAME = sa.bindparam("name", type_=sa.String)
 _SEQ = sa.bindparam("at", type_=sa.BigInteger)
 _ROOM = sa.bindparam("room", type_=sa.Integer)
 
+_HORIZON = sa.bindparam("horizon", type_=sa.BigInteger)
+
 _CURSOR = sa.select(cursors.c.seq).where(cursors.c.listener == _NAME)
 _SEEN = sa.update(cursors).where(cursors.c.listener == _NAME)
-_NEWEST = sa.select(sa.func.coalesce(sa.func.max(log.c.seq), 0))
+_NEWEST = sa.select(sa.func.coalesce(sa.func.max(log.c.seq), 0)).where(log.c.seq <= _HORIZON)
 _SEQ_OF = sa.select(log.c.seq).where(log.c.id == sa.bindparam("event_id"))
 _MOVE = sa.update(cursors).where(cursors.c.listener == _NAME, cursors.c.seq < sa.bindparam("reached"))
 
@@ -139,17 +141,17 @@ def _start(tx: Unit, start: str) -> int | None:
     if start == "beginning":
         return 0
     if start == "now":
-        return int(tx.execute(_NEWEST).scalar_one())
+        return int(tx.execute(_NEWEST, {"horizon": tx.horizon}).scalar_one())
     seq = tx.execute(_SEQ_OF, {"event_id": start}).scalar_one_or_none()
     return None if seq is None else int(seq) - 1
 
 
 def _ahead(tx: Unit, wanted: Look, room: int) -> tuple[tuple[Due, ...], int, int]:
-    newest = int(tx.execute(_NEWEST).scalar_one())
+    newest = int(tx.execute(_NEWEST, {"horizon": tx.horizon}).scalar_one())
     if room <= 0:
         return (), wanted.after, newest
     statement = _events_ahead(tuple(wanted.topics), ordered=wanted.ordered)
-    rows = tx.execute(statement, {"name": wanted.listener, "after": wanted.after, "room": room}).all()
+    rows = tx.execute(statement, {"name": wanted.listener, "after": wanted.after, "room": room, "horizon": tx.horizon}).all()
     found = tuple(map(_made, rows))
     return found, found[-1].seq if len(found) == room else newest, newest
 
@@ -163,14 +165,14 @@ def _due(tx: Unit, listener: str, seqs: Sequence[int]) -> tuple[Due, ...]:
 
 @lru_cache(maxsize=256)
 def _events_ahead(topics: tuple[str, ...], *, ordered: bool) -> sa.Select[Any]:
-    """The next events of these topics. Each topic is a run of an index, in order already, and SQLite merges the runs; for
+    """The next events of these topics. Each topic is a run of an index, in order already, and the database merges the runs; for
     `topic IN (…)` it would sort all there is of them. What has a row is settled or put aside, and comes by its own way, but an
     ordered listener goes on no further than an event that it has put aside."""
     aside = sa.select(deliveries.c.seq).where(_OF_LISTENER, deliveries.c.seq == log.c.seq)
     if ordered:
         aside = aside.where(deliveries.c.status == "done")
-    after = log.c.seq > sa.bindparam("after", type_=sa.BigInteger)
-    runs = [sa.select(log.c.seq).where(log.c.topic == topic, after, ~aside.exists()) for topic in topics]
+    ahead = sa.and_(log.c.seq > sa.bindparam("after", type_=sa.BigInteger), log.c.seq <= _HORIZON)
+    runs = [sa.select(log.c.seq).where(log.c.topic == topic, ahead, ~aside.exists()) for topic in topics]
     merged: Any = sa.union_all(*runs) if len(runs) > 1 else runs[0]
     seqs = merged.order_by(merged.selected_columns.seq).limit(_ROOM)
     row = sa.and_(_OF_LISTENER, deliveries.c.seq == log.c.seq)

@@ -111,13 +111,13 @@ def history(tx: Unit, query: HistoryQuery, limit: int = 50) -> HistoryPage:
 
 def after(tx: Unit, seq: int, query: HistoryQuery, limit: int = 500) -> tuple[RecordedEvent, ...]:
     """What was recorded after `seq`, oldest first; fewer than `limit` if that is all. Raises TopicInvalid as `history` does."""
-    conditions = [log.c.seq > seq, *_time_conditions(tx, query)]
+    conditions = [log.c.seq > seq, log.c.seq <= tx.horizon, *_time_conditions(tx, query)]
     return tuple(recorded(row) for row in _rows(tx, query, conditions, limit, newest_first=False))
 
 
 def of_topics(tx: Unit, query: HistoryQuery, topics: Sequence[str], after: int, limit: int) -> tuple[RecordedEvent, ...]:
     """What the query asks for of these topics, whatever its own pattern, after that place and oldest first."""
-    conditions = [log.c.seq > after, *_time_conditions(tx, query), *_plain_conditions(query)]
+    conditions = [log.c.seq > after, log.c.seq <= tx.horizon, *_time_conditions(tx, query), *_plain_conditions(query)]
     these = log.c.seq.in_(merged(topics, conditions, limit, newest_first=False))
     return tuple(recorded(row) for row in tx.execute(sa.select(*COLUMNS).where(these).order_by(log.c.seq)))
 

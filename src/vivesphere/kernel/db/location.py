@@ -66,6 +66,12 @@ class PostgresPlace(msgspec.Struct, frozen=True):
 Place = SqlitePlace | PostgresPlace
 
 
+def pool_size(env: Environment, kept: int | None, extra: int | None) -> PoolSize:
+    """What the environment is worth, but for what was set."""
+    usual = POOLS[env]
+    return PoolSize(usual.kept if kept is None else kept, usual.extra if extra is None else extra)
+
+
 def place_of(url: str | None, default: Path, pool: PoolSize = POOLS["production"]) -> Place:
     """The place that `url` names: `sqlite:///relative`, `sqlite:////absolute`, a bare path, or `postgresql://…`; without one
     the file `default`. Drivers named in it (`+aiosqlite`, `+asyncpg`) are read as ours.

@@ -19,7 +19,7 @@ COUNTED = "event_log_counted"
 _OLDEST = sa.select(sa.func.min(log.c.seq))
 _LATER = sa.select(
     sa.func.count(log.c.seq).label("events"), sa.func.sum(log.c.bytes).label("bytes"), sa.func.max(log.c.seq).label("newest")
-).where(log.c.seq > sa.bindparam("counted"))
+).where(log.c.seq > sa.bindparam("counted"), log.c.seq <= sa.bindparam("horizon"))
 
 
 class LogExtent(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ def kept(tx: Unit) -> Counted:
 def count(tx: Unit) -> Counted:
     """The whole log, with what came since it was last counted."""
     known = kept(tx)
-    later = tx.execute(_LATER, {"counted": known.newest}).one()
+    later = tx.execute(_LATER, {"counted": known.newest, "horizon": tx.horizon}).one()
     if not later.events:
         return known
     return Counted(newest=later.newest, events=known.events + later.events, bytes=known.bytes + later.bytes)

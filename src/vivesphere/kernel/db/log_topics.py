@@ -61,7 +61,7 @@ def recorded_topics(tx: Unit, pattern: str, category: str | None, source: Princi
 
 def merged(topics: Sequence[str], conditions: Conditions, limit: int, *, newest_first: bool) -> sa.CompoundSelect[Any]:
     """The first `seq` of these topics, of those that meet the conditions. Each topic is a run of the index, in order already,
-    and SQLite merges the runs row by row; for `topic IN (…)` it would sort all that there is of them."""
+    and the database merges the runs row by row; for `topic IN (…)` it would sort all that there is of them."""
     runs = sa.union_all(*(sa.select(log.c.seq).where(log.c.topic == topic, *conditions) for topic in topics))
     seq = runs.selected_columns.seq
     return runs.order_by(seq.desc() if newest_first else seq.asc()).limit(limit)
@@ -110,14 +110,15 @@ def _pattern_conditions(topic: sa.ColumnElement[str], tokens: Sequence[str]) -> 
         return [_below(topic, plain)] if plain else []
     open_end = MAX_TOKENS - len(tokens) if tokens[-1] == ">" else 0
     last = "*" if tokens[-1] == ">" else tokens[-1]
-    globs = [[*tokens[:-1], last, *["*"] * more] for more in range(open_end + 1)]
-    return [sa.or_(*(_globbed(topic, each) for each in globs))]
+    likes = [[*tokens[:-1], last, *["*"] * more] for more in range(open_end + 1)]
+    return [sa.or_(*(_likened(topic, each) for each in likes))]
 
 
-def _globbed(topic: sa.ColumnElement[str], tokens: Sequence[str]) -> sa.ColumnElement[bool]:
-    """GLOB's star takes dots too; it cannot if the topic has no more dots than the pattern."""
+def _likened(topic: sa.ColumnElement[str], tokens: Sequence[str]) -> sa.ColumnElement[bool]:
+    """LIKE's percent takes dots too; it cannot if the topic has no more dots than the pattern. Topics are in lower case."""
+    like = ".".join("%" if each == "*" else each.replace("_", "/_") for each in tokens)
     dots = sa.func.length(topic) - sa.func.length(sa.func.replace(topic, ".", ""))
-    return sa.and_(topic.op("GLOB")(".".join(tokens)), dots == len(tokens) - 1)
+    return sa.and_(topic.like(like, escape="/"), dots == len(tokens) - 1)
 
 
 def _below(topic: sa.ColumnElement[str], plain: str) -> sa.ColumnElement[bool]:

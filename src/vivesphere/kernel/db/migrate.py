@@ -4,8 +4,8 @@ The caller holds the data directory's lock. Whatever ends the process on the way
 Revisions are numbered files in one line, so that a start with nothing to migrate need not load Alembic (10 MB and 0.1 s).
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -52,6 +52,10 @@ class Ground(Protocol):
         """After the migrations, before the commit. Raises StartError if they left rows without what they refer to."""
         ...
 
+    def warning(self, connection: sa.Connection) -> str | None:
+        """What keeps the database from doing all it could for us."""
+        ...
+
 
 def bring_up_to_date(
     place: Place,
@@ -87,17 +91,20 @@ def bring_up_to_date(
         ) from error
 
 
+def warning(place: Place) -> str | None:
+    """What a start would put up with and a person should know. Raises StartError if the database cannot be asked."""
+    ground = ground_of(place)
+    with _looking(ground, place) as connection:
+        return None if connection is None else ground.warning(connection)
+
+
 def describe(place: Place) -> str:
     """One sentence about the database, for a person; nothing in it is changed. Raises StartError if a start would."""
     ground, known = ground_of(place), revisions(paths.migrations())
-    try:
-        with ground.looking() as connection:
-            if connection is None:
-                return f"{place}, which the first start will make"
-            current = known_revision(connection, place, known)
-    except (sa.exc.DBAPIError, ground.driver_error) as error:
-        reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        raise StartError(f"{place} cannot be read as a database ({reason}).") from error
+    with _looking(ground, place) as connection:
+        if connection is None:
+            return f"{place}, which the first start will make"
+        current = known_revision(connection, place, known)
     pending = sum(revision > (current or "") for revision in known)
     return f"{place}, {f'{pending} migrations to run at the next start' if pending else 'up to date'}"
 
@@ -121,6 +128,16 @@ def back_up(place: Place, backups: Path, migrations: Path) -> BackupFile:
     """What a person can go back to when a change of the schema was none for the better. Raises BackupError."""
     wanted = Wanted(reason="migration", made_at=datetime.now(UTC), known=revisions(migrations), release=release.version())
     return make(origin_of(place, migrations), backups, wanted)
+
+
+@contextmanager
+def _looking(ground: Ground, place: Place) -> Iterator[sa.Connection | None]:
+    try:
+        with ground.looking() as connection:
+            yield connection
+    except (sa.exc.DBAPIError, ground.driver_error) as error:
+        reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        raise StartError(f"{place} cannot be read as a database ({reason}).") from error
 
 
 def ground_of(place: Place) -> Ground:

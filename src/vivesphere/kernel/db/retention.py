@@ -82,12 +82,12 @@ _FIRST_ASIDE = (
     .limit(1)
 )
 
-# The running total makes the excess a question about rows, so that SQLite finds the last one that goes without telling all.
+# The running total makes the excess a question about rows, so that the last one that goes is found without telling all.
 _DUE = sa.text(
     "SELECT max(seq) FROM ("
     " SELECT seq, time, sum(bytes) OVER (ORDER BY seq) - bytes AS before"
-    " FROM (SELECT seq, time, bytes FROM event_log WHERE seq > :after ORDER BY seq LIMIT :unit)"
-    ") WHERE before < :excess OR time < :until"
+    " FROM (SELECT seq, time, bytes FROM event_log WHERE seq > :after AND seq <= :horizon ORDER BY seq LIMIT :unit) AS span"
+    ") AS summed WHERE before < :excess OR time < :until"
 )
 _MAY_GO = (
     "(seq <= coalesce((SELECT min(seq) FROM event_cursors), :last) OR topic IN :live)"
@@ -96,9 +96,9 @@ _MAY_GO = (
 )
 _LIVE: sa.BindParameter[str] = sa.bindparam("live", expanding=True)
 _SPAN = "FROM event_log WHERE seq > :after AND seq <= :last"
-_WHAT_GOES = f"SELECT bytes, {_MAY_GO} AS goes {_SPAN}"
+_WHAT_GOES = f"SELECT bytes, CASE WHEN {_MAY_GO} THEN 1 ELSE 0 END AS goes {_SPAN}"
 _TOTALS = "count(*) AS looked_at, coalesce(sum(goes), 0) AS rows, coalesce(sum(goes * bytes), 0) AS bytes"
-_GOING = sa.text(f"SELECT {_TOTALS} FROM ({_WHAT_GOES})").bindparams(_LIVE)  # noqa: S608 - made of constants
+_GOING = sa.text(f"SELECT {_TOTALS} FROM ({_WHAT_GOES}) AS span").bindparams(_LIVE)  # noqa: S608 - made of constants
 _DELETE = sa.text(f"DELETE {_SPAN} AND {_MAY_GO}").bindparams(_LIVE)
 
 _SEEN = (
@@ -204,6 +204,12 @@ def give_back(tx: Unit, pages: int) -> None:
 
 def _last_due(tx: Unit, order: Order, held: Counted) -> int | None:
     excess = max(0, held.bytes - order.most_bytes)
-    due = {"after": order.after, "unit": order.unit, "excess": excess, "until": to_microseconds(order.until)}
+    due = {
+        "after": order.after,
+        "unit": order.unit,
+        "horizon": tx.horizon,
+        "excess": excess,
+        "until": to_microseconds(order.until),
+    }
     last: int | None = tx.execute(_DUE, due).scalar_one()
     return last

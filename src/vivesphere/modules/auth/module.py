@@ -23,7 +23,6 @@ from vivesphere.modules.auth.session_service import SessionService
 from vivesphere.modules.auth.settings import AuthSettings
 from vivesphere.modules.auth.tokens import AccessTokens
 
-
 PUBLISHES = (
     LoginFailed,
     LoginLocked,

@@ -181,6 +181,8 @@ class Connection:
         """The server's vacuum does it."""
 
     def close(self) -> None:
+        if self.core.closed:
+            return
         self.raw.close()
         # The transaction that SQLAlchemy sees would be rolled back; there is none.
         self.core.invalidate()

@@ -8,9 +8,11 @@ import sqlalchemy as sa
 
 from vivesphere.kernel.db.location import PostgresPlace
 from vivesphere.kernel.db.postgres.opening import SCHEMA, core_engine
+from vivesphere.kernel.db.postgres.roles import NO_ROLES
 from vivesphere.kernel.db.postgres.server_lock import IN_USE, SERVER_LOCK
 from vivesphere.kernel.errors import StartError
 
+_MAY_MAKE_ROLES = sa.text("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
 _TAKE = sa.text("SELECT pg_try_advisory_xact_lock(:lock)")
 
 # SQLite compares text byte by byte; a server's locale may not, and then even a topic would be found or not by it.
@@ -55,6 +57,9 @@ class PostgresGround:
         engine = core_engine(self._place).execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with engine.begin() as connection:
             yield connection if _has_schema(connection) else None
+
+    def warning(self, connection: sa.Connection) -> str | None:
+        return None if connection.execute(_MAY_MAKE_ROLES).scalar_one() else NO_ROLES
 
     def check(self, connection: sa.Connection) -> None:
         """References cannot break: PostgreSQL checks them in every statement."""

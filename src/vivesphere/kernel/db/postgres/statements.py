@@ -50,7 +50,7 @@ class Cursor(psycopg.Cursor[tuple[Any, ...]]):
     def _look(self, query: Any) -> None:
         connection = self.connection
         if isinstance(connection, RawConnection) and connection.guarded:
-            connection.said = str(query)
+            connection.said = query.decode() if isinstance(query, bytes) else str(query)
             if (kind := refused_kind(connection.said)) is not None:
                 raise KindRefused(kind)
 

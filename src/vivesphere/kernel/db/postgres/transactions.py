@@ -196,7 +196,7 @@ def _answered_before(host: Connection, work: Work, once: Once) -> bool:
     """Give the unit the reply that is kept for it, if there is one; its rule does not run then."""
     try:
         kept = once.kept(host)
-    except (IdempotencyKeyReused, msgspec.MsgspecError) as error:
+    except (IdempotencyKeyReused, msgspec.MsgspecError, ValueError) as error:
         work.answer(None, error)
         return True
     if kept is None:

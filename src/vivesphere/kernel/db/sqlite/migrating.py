@@ -38,6 +38,9 @@ class SqliteGround:
         with engine.connect() as connection:
             yield connection
 
+    def warning(self, connection: sa.Connection) -> None:
+        """There is nothing that a file would keep from us."""
+
     def check(self, connection: sa.Connection) -> None:
         if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
             raise StartError(f"The migration would leave {len(broken)} rows of {broken[0][0]} without what they refer to.")

@@ -23,31 +23,13 @@ from vivesphere.modules.auth.session_service import SessionService
 from vivesphere.modules.auth.settings import AuthSettings
 from vivesphere.modules.auth.tokens import AccessTokens
 
-PUBLISHES = (
-    LoginFailed,
-    LoginLocked,
-    LoginSucceeded,
-    PasswordChanged,
-    RefreshTokenReused,
-    SessionEnded,
-    SigningKeyRotated,
-    UserCreated,
-)
 ROUTES = (AuthController, UserController, ProjectController, BrowserController, SessionController, web_keys)
 
 
 def build(context: ModuleContext) -> Module:
     settings = context.settings.section("auth", AuthSettings)
     access = AccessTokens(context.clock, timedelta(minutes=settings.access_minutes))
-    keyring = Keyring(
-        context.db,
-        vault=context.vault,
-        owner=context.principal,
-        clock=context.clock,
-        access=access,
-        lasts_days=settings.signing_key_days,
-        log=context.log,
-    )
+    keyring = _keyring(context, settings, access)
     sessions = SessionService(
         context.db, vault=context.vault, owner=context.principal, clock=context.clock, settings=settings, access=access
     )
@@ -63,7 +45,16 @@ def build(context: ModuleContext) -> Module:
 
     return Module(
         name=context.name,
-        publishes=PUBLISHES,
+        publishes=(
+            LoginFailed,
+            LoginLocked,
+            LoginSucceeded,
+            PasswordChanged,
+            RefreshTokenReused,
+            SessionEnded,
+            SigningKeyRotated,
+            UserCreated,
+        ),
         routes=ROUTES,
         provides={"auth": auth, "sessions": sessions, "keyring": keyring},
         operator_commands=_commands(OperatorHandlers(auth, sessions, keyring)),
@@ -71,6 +62,18 @@ def build(context: ModuleContext) -> Module:
         start=start,
         stop=auth.stop,
         authenticator=sessions,
+    )
+
+
+def _keyring(context: ModuleContext, settings: AuthSettings, access: AccessTokens) -> Keyring:
+    return Keyring(
+        context.db,
+        vault=context.vault,
+        owner=context.principal,
+        clock=context.clock,
+        access=access,
+        lasts_days=settings.signing_key_days,
+        log=context.log,
     )
 
 

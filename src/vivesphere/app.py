@@ -185,7 +185,7 @@ class Application:
         self._keep_events(self.database.handle(SYSTEM))
         known = migrate.revisions(paths.migrations())
         self.backups = Backups(origin_of(self._place), backups, known, self.clock)
-        await self.backups.tidy()
+        await self.backups.tidy(self._place.file.parent if isinstance(self._place, SqlitePlace) else self.data.path)
 
     def _keep_events(self, system: DatabaseHandle) -> None:
         """Record events, and keep the log within its limits."""

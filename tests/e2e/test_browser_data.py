@@ -1,6 +1,7 @@
 """The data area in a real browser against the real server: tables, their records, who may touch them, and backups."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def test_a_table_is_made_filled_edited_and_searched(visitor: Visitor, client: ht
 
     grid(visitor, "customers").get_by_role("button", name="Edit record Ada Lovelace").click()
     dialog(visitor).get_by_role("button", name="Delete").click()
-    dialog(visitor).get_by_role("button", name="Cancel").last.click()
+    page.get_by_role("dialog", name="Delete this record?").get_by_role("button", name="Cancel").click()
     dialog(visitor).get_by_role("button", name="Delete").click()
     page.get_by_role("dialog", name="Delete this record?").get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("No records yet")).to_be_visible()
@@ -177,6 +178,7 @@ def test_whoever_edits_what_somebody_changed_meanwhile_is_told_and_decides(visit
     dialog(visitor).get_by_role("button", name="Save", exact=True).click()
     expect(dialog(visitor).get_by_text("Somebody changed this record meanwhile")).to_be_visible()
     expect(dialog(visitor).get_by_text("Now: 37")).to_be_visible()
+    assert visitor.faults() == []
     dialog(visitor).get_by_role("button", name="Show it as it is now").click()
     expect(dialog(visitor).get_by_label("name")).to_have_value("Ada")
     expect(dialog(visitor).get_by_label("age")).to_have_value("37")
@@ -306,6 +308,7 @@ def test_sql_is_run_as_the_one_who_asks(visitor: Visitor, client: httpx.Client) 
     page.get_by_label("Statement").press("Control+Enter")
     result = page.get_by_role("table", name="Result")
     expect(result.locator("tbody tr")).to_have_text(["Grace85"])
+    assert visitor.faults() == []
     page.get_by_label("Values for").fill("")
     page.get_by_label("Statement").fill("UPDATE asked SET age = age + 1")
     page.get_by_role("button", name="Run").click()
@@ -336,6 +339,12 @@ def test_access_shows_who_may_and_why_and_a_person_decides(visitor: Visitor, cli
     expect(grant).to_contain_text("revoked")
     grant.get_by_role("button", name="Approve").click()
     expect(grant).to_contain_text("approved")
+    refused = client.post("/api/v1/data/query", json={"sql": "DROP TABLE granted"})
+    assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    refusal = page.get_by_role("table", name="Refusals").get_by_role("row").filter(has_text="DROP").first
+    expect(refusal.get_by_role("rowheader")).to_have_text("you")
+    expect(refusal.locator("code")).to_have_text(re.compile("^[0-9a-f]{16}$"))
+    assert visitor.faults() == []
     page.get_by_label("Level").select_option("locked")
     users = matrix.get_by_role("row").filter(has=page.get_by_role("rowheader", name="users"))
     expect(users).to_contain_text("owner")

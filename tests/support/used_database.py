@@ -25,6 +25,8 @@ CREATE TABLE data_firms (
 )
 """
 
+SAID = "CREATE TABLE ext_quotes__said (body TEXT, at BIGINT)"
+
 
 def used_database(file: Path, events: int = 100) -> Path:
     """Make one at that path."""
@@ -65,8 +67,8 @@ TEXT = '{"text":"tab\\t, quote \\", backslash \\\\, ☕ and \\\\N"}'
 
 
 def _add_tables(connection: sqlite3.Connection) -> None:
-    """Tables that refer to one another in a circle."""
-    for name, made in (("data_firms", FIRMS), ("data_leads", LEADS)):
+    """Tables that refer to one another in a circle, and one without a key."""
+    for name, made in (("data_firms", FIRMS), ("data_leads", LEADS), ("ext_quotes__said", SAID)):
         connection.execute(made)
         connection.execute(
             "INSERT INTO table_metadata (table_name, access_level, owner_id, schema_definition, is_system, created_at, project)"
@@ -74,6 +76,7 @@ def _add_tables(connection: sqlite3.Connection) -> None:
             (name,),
         )
     connection.execute("CREATE UNIQUE INDEX data_leads__name ON data_leads (name)")
+    connection.executemany("INSERT INTO ext_quotes__said VALUES (?, ?)", [("Hello", 1), ("Hello", 1)])
     connection.execute("INSERT INTO data_firms VALUES ('f1', 'l2', ?)", (b"\0\1\2",))
     rows = [("l1", "Grace\tHopper", 1, 1.5, "2026-01-05", "l2", "f1"), ("l2", "Ada\\N\n", 0, 1e300, None, None, None)]
     connection.executemany("INSERT INTO data_leads VALUES (?, 1, ?, ?, ?, ?, ?, ?)", rows)

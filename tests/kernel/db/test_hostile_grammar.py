@@ -23,9 +23,13 @@ COLUMNS = st.sampled_from(["id", "body", "*", "o.body", "s.body", "rowid", "sql"
 ALIASES = st.sampled_from(["", " AS o", " AS s", " AS {own}", " AS {secret}", " w"])
 
 QUERIES: st.SearchStrategy[str] = st.deferred(lambda: SELECTS | SETS | WITHS)
-SCALARS = st.deferred(lambda: COLUMNS | st.builds("({})".format, QUERIES) | st.builds("length(({}))".format, QUERIES))
-SOURCES = st.deferred(lambda: st.builds("{}{}".format, NAMES, ALIASES) | st.builds("({}) AS o".format, QUERIES))
-CONDITIONS = st.deferred(
+SCALARS: st.SearchStrategy[str] = st.deferred(
+    lambda: COLUMNS | st.builds("({})".format, QUERIES) | st.builds("length(({}))".format, QUERIES)
+)
+SOURCES: st.SearchStrategy[str] = st.deferred(
+    lambda: st.builds("{}{}".format, NAMES, ALIASES) | st.builds("({}) AS o".format, QUERIES)
+)
+CONDITIONS: st.SearchStrategy[str] = st.deferred(
     lambda: (
         st.builds("{} {} {}".format, SCALARS, st.sampled_from(["=", "<", "<>", "LIKE", "IS", "GLOB"]), SCALARS)
         | st.builds("EXISTS ({})".format, QUERIES)
@@ -33,19 +37,23 @@ CONDITIONS = st.deferred(
         | st.builds("NOT ({})".format, CONDITIONS)
     )
 )
-JOINS = st.builds(
+JOINS: st.SearchStrategy[str] = st.builds(
     "{} {} {}{}".format,
     SOURCES,
     st.sampled_from(["JOIN", "LEFT JOIN", "FULL JOIN", "CROSS JOIN", "NATURAL JOIN", ","]),
     SOURCES,
     st.just("") | st.just(" USING (body)") | st.builds(" ON {}".format, CONDITIONS),
 )
-TAILS = st.just("") | st.builds(
+TAILS: st.SearchStrategy[str] = st.just("") | st.builds(
     " {} {}".format, st.sampled_from(["WHERE", "GROUP BY", "HAVING", "ORDER BY", "LIMIT"]), CONDITIONS | SCALARS
 )
-SELECTS = st.builds("SELECT {} FROM {}{}".format, SCALARS, SOURCES | JOINS, TAILS)
-SETS = st.builds("{} {} {}".format, SELECTS, st.sampled_from(["UNION", "UNION ALL", "EXCEPT", "INTERSECT"]), SELECTS)
-WITHS = st.builds("WITH {}{} AS ({}) {}".format, st.sampled_from(["", "RECURSIVE "]), NAMES, SELECTS, SELECTS)
+SELECTS: st.SearchStrategy[str] = st.builds("SELECT {} FROM {}{}".format, SCALARS, SOURCES | JOINS, TAILS)
+SETS: st.SearchStrategy[str] = st.builds(
+    "{} {} {}".format, SELECTS, st.sampled_from(["UNION", "UNION ALL", "EXCEPT", "INTERSECT"]), SELECTS
+)
+WITHS: st.SearchStrategy[str] = st.builds(
+    "WITH {}{} AS ({}) {}".format, st.sampled_from(["", "RECURSIVE "]), NAMES, SELECTS, SELECTS
+)
 RETURNS = st.just("") | st.builds(" RETURNING {}".format, SCALARS)
 WRITES = (
     st.builds("INSERT INTO {} (body) {}{}".format, NAMES, QUERIES, RETURNS)

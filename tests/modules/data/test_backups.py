@@ -15,6 +15,8 @@ from vivesphere.kernel.db.backup.errors import BackupFailed
 from vivesphere.kernel.db.backup.progress import Progress
 from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.errors import Refusal
+from vivesphere.modules.data.backup_errors import PassphraseRefused
+from vivesphere.modules.data.backup_schemas import BackupRequest
 from vivesphere.modules.data.backup_service import BackupService
 from vivesphere.modules.data.maintenance_handlers import MaintenanceHandlers
 
@@ -148,6 +150,10 @@ async def test_the_operator_makes_one_and_looks_after_the_database(server: Runni
         await anext(streams["data.backups.create"].run({"passphrase": 1}))
 
 
+def test_a_passphrase_is_shown_to_nobody() -> None:
+    assert PASSPHRASE not in repr(BackupRequest(passphrase=PASSPHRASE))
+
+
 class Endless:
     """Backups that never end, unless they are given up."""
 
@@ -194,6 +200,8 @@ async def test_what_a_schedule_keeps_too_many_of_is_deleted_and_told(server: Run
     for _ in range(3):
         await service.create(reason="scheduled")
     await service.prune("scheduled", 1)
+    with pytest.raises(PassphraseRefused, match="too short"):
+        await service.create("short")
     left = await service.newest("scheduled")
     assert [each["name"] for each in (await server.client.get(PATH)).json()["items"]] == [left.name if left else ""]
     assert (await audited(server))[-2:] == ["data.backup.deleted"] * 2

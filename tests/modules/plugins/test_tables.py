@@ -40,7 +40,7 @@ async def start(world: PluginWorld, tables: str, version: str = "1.0") -> Plugin
 
 async def said(world: PluginWorld, command: str, text: str) -> str:
     answer = await world.say(command, *text.split(" "))
-    return getattr(answer, "text", None) or answer.detail
+    return str(getattr(answer, "text", None) or answer.detail)
 
 
 async def problem(world: PluginWorld, tables: str, version: str = "1.0") -> str:

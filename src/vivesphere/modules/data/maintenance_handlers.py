@@ -51,17 +51,14 @@ async def _telling(work: Callable[[Progress], Awaitable[Any]]) -> Telling:
         loop.call_soon_threadsafe(news.set)
 
     async def worked() -> Any:
-        try:
-            return await work(tell)
-        finally:
-            news.set()
+        return await work(tell)
 
     working = asyncio.create_task(worked(), name="maintenance")
+    working.add_done_callback(lambda _: news.set())
     try:
         while await news.wait() and not working.done():
             news.clear()
-            if last:
-                yield {"progress": list(last)}
+            yield {"progress": list(last)}
         yield {"result": msgspec.to_builtins(await working)}
     finally:
         working.cancel()

@@ -15,7 +15,9 @@ from vivesphere.kernel.db.backup.durable import unfinished
 from vivesphere.kernel.db.location import SqlitePlace
 from vivesphere.kernel.db.migrate import bring_up_to_date
 from vivesphere.kernel.db.moving.errors import MoveFailed
+from vivesphere.kernel.db.moving.mover import copy_all
 from vivesphere.kernel.db.moving.new_file import copy_to_new_file
+from vivesphere.kernel.db.moving.opening import reading, writing_new
 from vivesphere.kernel.db.moving.proof import Tally
 from vivesphere.kernel.db.moving.sqlite_side import SqliteSide
 from vivesphere.kernel.db.moving.transfer import Mover
@@ -103,6 +105,14 @@ def test_a_file_is_replaced_only_when_told_and_kept(file: Path, target: Path, tm
     assert kept == f"{target}.replaced-20260105T120000000000Z"
     assert contents(Path(kept)) == before
     assert contents(target) == contents(file)
+
+
+def test_a_file_that_is_filled_keeps_nothing_of_what_it_held(file: Path, tmp_path: Path) -> None:
+    other = used_database(tmp_path / "other.db", events=500)
+    write(other, "CREATE TABLE ext_gone__items (id INTEGER)")
+    with reading(SqlitePlace(file)) as source, writing_new(other) as filled:
+        copy_all(source, filled)
+    assert contents(other) == contents(file)
 
 
 def _nothing(file: Path) -> None:

@@ -26,9 +26,11 @@ class Backups:
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
 
-    async def tidy(self) -> None:
-        """Remove what an earlier process left unfinished. Nobody else is at work: the data directory is locked by this one."""
-        await asyncio.to_thread(discard_all, self._folder)
+    async def tidy(self, *beside: Path) -> None:
+        """Remove what an earlier process left unfinished, also in the folders `beside`, where restores and moves are written.
+        Nobody else is at work: the data directory is locked by this process."""
+        for folder in (self._folder, *beside):
+            await asyncio.to_thread(discard_all, folder)
 
     async def create(self, reason: Reason, passphrase: str | None = None, progress: Progress = untold) -> BackupFile:
         """Make a backup; another one waits. Raises BackupError. Whoever is cancelled leaves nothing behind."""

@@ -78,19 +78,13 @@ def made_anew(tables: Sequence[sa.Table]) -> Sequence[sa.Table]:
 
 
 def _anew(table: sa.Table, metadata: sa.MetaData) -> sa.Table:
+    """What is unique has an index (`ddl.py`), and a check nobody who makes such tables may write."""
     copy = sa.Table(table.name, metadata, *(_column(column) for column in table.columns))
-    for constraint in table.constraints:
-        columns = [column.name for column in getattr(constraint, "columns", ())]
-        match constraint:
-            case sa.ForeignKeyConstraint():
-                to = [element.target_fullname for element in constraint.elements]
-                key = sa.ForeignKeyConstraint(columns, to, name=constraint.name, ondelete=constraint.ondelete)
-                copy.append_constraint(key)
-            case sa.PrimaryKeyConstraint() if columns:
-                copy.append_constraint(sa.PrimaryKeyConstraint(*columns))
-            case _:
-                # What is unique has an index (`ddl.py`), and a check nobody who makes such tables may write.
-                pass
+    if key := [column.name for column in table.primary_key]:
+        copy.append_constraint(sa.PrimaryKeyConstraint(*key))
+    for constraint in table.foreign_key_constraints:
+        to = [element.target_fullname for element in constraint.elements]
+        copy.append_constraint(sa.ForeignKeyConstraint(constraint.column_keys, to, name=constraint.name))
     for index in sorted(table.indexes, key=lambda each: str(each.name)):
         sa.Index(index.name, *(copy.columns[column.name] for column in index.columns), unique=index.unique)
     return copy

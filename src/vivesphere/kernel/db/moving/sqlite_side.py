@@ -11,8 +11,6 @@ from vivesphere.kernel.db.moving.proof import Batches, Row
 from vivesphere.kernel.db.moving.shapes import Shape
 from vivesphere.kernel.db.moving.sides import BATCH
 
-_SEQUENCES = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
-
 
 class SqliteSide:
     """Foreign keys are off on the connection and looked at in the end: the order of rows in a table is nobody's business."""
@@ -66,8 +64,6 @@ class SqliteSide:
             )
 
     def numbers(self, tables: Sequence[str]) -> Mapping[str, int]:
-        if not self._raw.execute(_SEQUENCES).fetchone():
-            return {}
         given = dict(self._raw.execute("SELECT name, seq FROM sqlite_sequence"))
         return {name: given[name] for name in tables if name in given}
 

@@ -95,14 +95,21 @@ function Form({ running, run }: { running: boolean; run: (call: SqlInput) => voi
   );
 }
 
+/** Whether all there is in a column is numbers, which then stand under one another. */
+function isNumeric(rows: Rows, place: number): boolean {
+  const values = rows.rows.map((row) => (row as readonly unknown[])[place]).filter((value) => value !== null);
+  return values.length > 0 && values.every((value) => typeof value === "number");
+}
+
 function ResultGrid({ rows }: { rows: Rows }) {
+  const numeric = rows.columns.map((_, place) => isNumeric(rows, place));
   return (
-    <div className="surface grid-scroll" tabIndex={0} role="region" aria-label={words.result}>
+    <div className="surface grid-scroll" tabIndex={0} role="group" aria-label={words.result}>
       <table className="grid" aria-label={words.result}>
         <thead>
           <tr>
             {rows.columns.map((name, place) => (
-              <th key={`${place}/${name}`} scope="col">
+              <th key={`${place}/${name}`} scope="col" data-numeric={numeric[place]}>
                 {name}
               </th>
             ))}
@@ -112,7 +119,7 @@ function ResultGrid({ rows }: { rows: Rows }) {
           {rows.rows.map((row, number) => (
             <tr key={number}>
               {(row as readonly unknown[]).map((value, place) => (
-                <td key={place} data-numeric={typeof value === "number"}>
+                <td key={place} data-numeric={numeric[place]}>
                   <Cell type={typeof value === "object" && value !== null ? "json" : "text"} value={value} />
                 </td>
               ))}

@@ -9,6 +9,8 @@ import { t } from "../../messages";
 import { Confirm } from "../../parts/Confirm";
 import { ErrorNotice } from "../../parts/ErrorNotice";
 import { Icon } from "../../parts/Icon";
+import { InSight } from "../../parts/InSight";
+import { useFirstFault } from "../../parts/useFirstFault";
 import { ColumnFields } from "./ColumnFields";
 import { added, changeOf, columnsOf, faultsOf, placed, type IndexDraft } from "./columns";
 
@@ -112,10 +114,11 @@ function useChange(table: DataTable, onClose: () => void) {
 export function ChangeTable({ table, tables, onClose }: { table: DataTable; tables: readonly DataTable[]; onClose: () => void }) {
   const form = useChange(table, onClose);
   const { act } = form;
+  const place = useFirstFault(form.faults);
   const outdated = act.error instanceof Problem && act.error.status === 412;
   return (
     <Modal opened onClose={onClose} title={words.change(table.name)} size="lg" closeButtonProps={{ "aria-label": t.lists.close }}>
-      <form onSubmit={form.submit} noValidate>
+      <form ref={place} onSubmit={form.submit} noValidate>
         <Stack gap="md">
           <Textarea
             label={words.description}
@@ -127,7 +130,11 @@ export function ChangeTable({ table, tables, onClose }: { table: DataTable; tabl
           />
           <ColumnFields drafts={form.columns} faults={form.faults} tables={tables} onChange={form.setColumns} />
           <IndexFields table={table} dropped={form.dropIndexes} fresh={form.indexes} onDrop={form.setDropIndexes} onChange={form.setIndexes} />
-          {act.isError && <ErrorNotice problem={outdated ? words.conflict : sentenceOf(act.error)} />}
+          {act.isError && (
+            <InSight>
+              <ErrorNotice problem={outdated ? words.conflict : sentenceOf(act.error)} />
+            </InSight>
+          )}
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               {t.lists.cancel}

@@ -8,6 +8,8 @@ import { useAct } from "../../api/queries";
 import type { DataTable, TableInput } from "../../api/types";
 import { t } from "../../messages";
 import { ErrorNotice } from "../../parts/ErrorNotice";
+import { InSight } from "../../parts/InSight";
+import { useFirstFault } from "../../parts/useFirstFault";
 import { ColumnFields } from "./ColumnFields";
 import { added, blankColumn, faultsOf, isName, placed, type ColumnDraft } from "./columns";
 
@@ -46,9 +48,10 @@ function useTableForm(onClose: () => void) {
 
 export function NewTable({ tables, onClose }: { tables: readonly DataTable[]; onClose: () => void }) {
   const { name, setName, description, setDescription, columns, setColumns, faults, create, submit } = useTableForm(onClose);
+  const form = useFirstFault(faults);
   return (
     <Modal opened onClose={onClose} title={words.new} size="lg" closeButtonProps={{ "aria-label": t.lists.close }}>
-      <form onSubmit={submit} noValidate>
+      <form ref={form} onSubmit={submit} noValidate>
         <Stack gap="md">
           <TextInput
             label={words.name}
@@ -69,7 +72,11 @@ export function NewTable({ tables, onClose }: { tables: readonly DataTable[]; on
             onChange={(event) => setDescription(event.currentTarget.value)}
           />
           <ColumnFields drafts={columns} faults={faults} tables={tables} onChange={setColumns} />
-          {create.isError && <ErrorNotice problem={sentenceOf(create.error)} />}
+          {create.isError && (
+            <InSight>
+              <ErrorNotice problem={sentenceOf(create.error)} />
+            </InSight>
+          )}
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               {t.lists.cancel}

@@ -10,7 +10,9 @@ import { t } from "../../messages";
 import { Confirm } from "../../parts/Confirm";
 import { ErrorNotice } from "../../parts/ErrorNotice";
 import { Icon } from "../../parts/Icon";
+import { InSight } from "../../parts/InSight";
 import { notifyDone } from "../../parts/notify";
+import { useFirstFault } from "../../parts/useFirstFault";
 import { shown } from "./Cell";
 import { blankOf, collect, formOf, type Draft } from "./values";
 import { ValueField } from "./ValueField";
@@ -130,17 +132,17 @@ export function RecordDialog({ table, record, onClose }: Props) {
     event.preventDefault();
     if (current === null) send();
   };
+  const form = useFirstFault(problems);
   const gone = isStatus(save.error, 404);
   return (
     <Modal opened onClose={onClose} title={record ? words.edit : words.new} size="lg" closeButtonProps={{ "aria-label": t.lists.close }}>
-      <form onSubmit={submit} noValidate>
+      <form ref={form} onSubmit={submit} noValidate>
         <Stack gap="md">
           {seen && (
             <Text size="xs" c="dimmed" ff="monospace" style={{ overflowWrap: "anywhere" }}>
               {words.facts(String(seen.id), Number(seen.version))}
             </Text>
           )}
-          {current && <Conflict onTheirs={takeTheirs} onMine={() => send(current)} busy={save.isPending} />}
           {table.columns.map((column) => (
             <ValueField
               key={column.name}
@@ -151,7 +153,16 @@ export function RecordDialog({ table, record, onClose }: Props) {
               set={(value) => setDraft((before) => ({ ...before, [column.name]: value }))}
             />
           ))}
-          {save.isError && !current && <ErrorNotice problem={gone ? words.gone : sentenceOf(save.error)} />}
+          {current && (
+            <InSight>
+              <Conflict onTheirs={takeTheirs} onMine={() => send(current)} busy={save.isPending} />
+            </InSight>
+          )}
+          {save.isError && !current && (
+            <InSight>
+              <ErrorNotice problem={gone ? words.gone : sentenceOf(save.error)} />
+            </InSight>
+          )}
           <Group justify="flex-end">
             {seen && record && <DeleteButton table={table} record={seen} onClose={onClose} />}
             <Button variant="default" onClick={onClose}>

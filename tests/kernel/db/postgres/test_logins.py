@@ -29,7 +29,7 @@ def owned(login: str, rights: str) -> Iterator[PostgresPlace]:
     with postgres.new_database("template0") as place:
         name = sql.Identifier(login)
         with postgres.connect(place) as admin:
-            admin.execute(sql.SQL("CREATE ROLE {} LOGIN " + rights).format(name))  # type: ignore[operator]  # a constant
+            admin.execute(sql.SQL("CREATE ROLE {} LOGIN " + rights).format(name))
             admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(str(place.url.database)), name))
         try:
             own = PostgresPlace(place.url.set(username=login), place.pool)

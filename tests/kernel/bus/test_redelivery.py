@@ -14,6 +14,8 @@ from vivesphere.kernel.cause import Mode, current_cause
 from vivesphere.kernel.db import deliveries
 from vivesphere.kernel.db.event_log import HistoryQuery
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 EVERYTHING = HistoryQuery()
 
 

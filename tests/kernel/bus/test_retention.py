@@ -25,6 +25,7 @@ from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db import log_extent, retention
 from vivesphere.kernel.db.deliveries import open_cursor
 from vivesphere.kernel.db.errors import AccessDenied
+from vivesphere.kernel.db.event_log import log
 from vivesphere.kernel.db.event_rows import row_bytes, row_of
 from vivesphere.kernel.db.handle import Database, Unit
 from vivesphere.kernel.db.retention import cursors, deliveries, replies
@@ -425,3 +426,12 @@ async def test_other_limits_hold_from_the_next_look_on(world: World) -> None:
 async def test_only_the_kernel_gives_pages_back(world: World) -> None:
     with pytest.raises(AccessDenied):
         await world.database.handle(DOOR).write(retention.give_back, 1)
+
+
+async def test_a_unit_gives_back_as_many_pages_as_it_says(world: World) -> None:
+    await world.record(*(Rang() for _ in range(200)))
+    await world.system.write(lambda tx: tx.execute(sa.delete(log)))
+    empty = await world.system.read(retention.empty_pages)
+    assert empty > 5
+    await world.system.write(retention.give_back, 5)
+    assert await world.system.read(retention.empty_pages) == empty - 5

@@ -1,26 +1,25 @@
 """Where hostile SQL is spoken: two plugins, two people in two projects, a table of each, and what must not have changed."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from tests.kernel.db.hostile_corpus import UP, Engine
+from tests.kernel.db.hostile_corpus import UP
+from tests.support import engines
 from tests.support.database import open_database
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.cause import Cause
 from vivesphere.kernel.db.broker.broker import Broker, SqlHandle
 from vivesphere.kernel.db.broker.gate import SqlGate
+from vivesphere.kernel.db.broker.statement import Dialect
 from vivesphere.kernel.db.handle import Database, Unit
 from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.permissions import PermissionSnapshot
 from vivesphere.kernel.principals import SYSTEM, Principal
-
-ENGINES: tuple[Engine, ...] = ("sqlite",)
 
 QUOTES, DICE = principals.plugin("quotes"), principals.plugin("dice")
 ANN, BOB = principals.user("ann"), principals.user("bob")
@@ -49,22 +48,31 @@ SPEAKERS: dict[Speaker, tuple[Principal, Principal]] = {"plugin": (QUOTES, DICE)
 """Who speaks, and who comes next."""
 
 
+Seen = dict[str, list[Any]]
+_SCHEMA: dict[Dialect, str] = {
+    "sqlite": "SELECT type, name, sql FROM sqlite_master ORDER BY name",
+    "postgresql": "SELECT n.nspname, relname, relkind::text, relacl::text FROM pg_class c JOIN pg_namespace n "
+    "ON n.oid = relnamespace WHERE nspname NOT LIKE 'pg_%' AND nspname <> 'information_schema' ORDER BY 1, 2",
+}
+"""What there is, by the database's own catalogue."""
+
+
 @dataclass
 class HostileWorld:
     """`reported` are the refusals that were told of."""
 
     database: Database
-    file: Path
     gated: bool
     speaker: Principal
     neighbour: Principal
     reported: list[TableAccessDenied] = field(default_factory=list)
+    before: Seen = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.database.hooks.report = self._report
-        self.broker = Broker(self.database.handle, "sqlite", SqlGate() if self.gated else None)
+        self.dialect: Dialect = "postgresql" if engines.current() == "postgres" else "sqlite"
+        self.broker = Broker(self.database.handle, self.dialect, SqlGate() if self.gated else None)
         self.sql = self.broker.handle(self.speaker)
-        self.before = self.others()
 
     def _report(self, denied: TableAccessDenied, _cause: Cause) -> None:
         self.reported.append(denied)
@@ -79,22 +87,23 @@ class HostileWorld:
             template = template.replace(f"{{{name}}}", str(stands_for))
         return template
 
-    def others(self) -> dict[str, Sequence[Any]]:
-        """Everything in the database that is not the speaker's own, seen by somebody else."""
+    async def others(self) -> Seen:
+        """Everything in the database that is not the speaker's own, seen by the system."""
         own = str(WHOSE[self.speaker].name)
-        with closing(sqlite3.connect(self.file)) as raw:
-            schema = raw.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
-            tables = [name for kind, name, _ in schema if kind == "table" and name != own]
-            rows = {name: raw.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables}  # noqa: S608 - names of the schema
-            return {"schema": schema, **rows}
+        tables = tuple(each.name for each in self.database.access.describe() if each.name != own)
+        return await self.database.handle(SYSTEM).write(_look, tables, _SCHEMA[self.dialect])
 
     async def renew(self) -> None:
         """Give the speaker its own row back; what it does with its own is its own affair."""
-        await self.database.handle(SYSTEM).write(_renew, WHOSE[self.speaker])
+        await self.database.handle(SYSTEM).write(_renew, WHOSE[self.speaker], self.dialect)
 
     async def check_all_is_well(self) -> None:
         """Nothing of another's has changed, and the connections serve whom they should."""
-        assert self.others() == self.before
+        assert await self.others() == self.before
+        await self.serve_both()
+
+    async def serve_both(self) -> None:
+        """The speaker, and whoever comes next, get what is theirs."""
         await self.renew()
         for handle, table in ((self.sql, WHOSE[self.speaker]), (self.broker.handle(self.neighbour), WHOSE[self.neighbour])):
             await self._check_serves(handle, table)
@@ -109,7 +118,20 @@ class HostileWorld:
             assert found.rows == ((body,),)
 
 
-def _renew(tx: Unit, table: sa.Table) -> None:
+def _look(tx: Unit, tables: Sequence[str], schema: str) -> Seen:
+    with tx.as_host():
+        seen: Seen = {"schema": [tuple(row) for row in tx.execute(sa.text(schema))]}
+    for name in tables:
+        rows = tx.execute(sa.select(sa.literal_column("*")).select_from(sa.table(name)))
+        seen[name] = sorted(map(str, rows))
+    return seen
+
+
+def _renew(tx: Unit, table: sa.Table, dialect: Dialect) -> None:
+    if dialect == "postgresql":
+        # A large object is in no table, and keeps the role that made it from being dropped.
+        with tx.as_host():
+            tx.execute(sa.text("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")).all()
     tx.execute(sa.delete(table))
     tx.execute(sa.insert(table), {"id": 1, "body": OWN_BODY})
 
@@ -126,6 +148,8 @@ async def hostile_world(tmp_path: Path, speaker: Speaker, *, gated: bool) -> Asy
         database.access.permit(PermissionSnapshot(grants={ANN: {"garden": records}, BOB: {"vault": records}}))
         await database.handle(SYSTEM).write(_furnish)
         who, neighbour = SPEAKERS[speaker]
-        world = HostileWorld(database, tmp_path / "vivesphere.db", gated, who, neighbour)
-        await world.renew()
+        world = HostileWorld(database, gated, who, neighbour)
+        # Once before anybody looks: PostgreSQL has people's roles made when they first speak.
+        await world.serve_both()
+        world.before = await world.others()
         yield world

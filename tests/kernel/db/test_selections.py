@@ -135,3 +135,13 @@ async def test_a_search_that_is_too_much_is_refused(made: Made, search: str) -> 
     with pytest.raises(InvalidInput) as refused:
         await made.select(Selection(search=search))
     assert refused.value.errors[0].pointer == "/search"
+
+
+@pytest.mark.parametrize("sort", ["", "n", "-n", "t,-n", "-b,m", "x,-id"])
+async def test_pages_go_over_nulls_and_equal_values(made: Made, sort: str) -> None:
+    for n, t, b in ((1, "a", True), (None, "a", None), (1, None, False), (None, None, None), (0, "b", True)):
+        await made.insert({"n": n, "t": t, "b": b, "m": None if n is None else START})
+    whole = await made.select(Selection(sort=sort))
+    assert len(whole) == 5
+    assert await walk(made, sort, 1) == whole
+    assert await walk(made, sort, 2) == whole

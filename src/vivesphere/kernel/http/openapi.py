@@ -47,6 +47,9 @@ PERMISSIONS = "x-vivesphere-permissions"
 STREAMED_BODY = "streamed_body"
 """The `opt` of a handler that reads its body itself, piece by piece: the media types it takes."""
 
+STREAMED_REPLY = "streamed_reply"
+"""The `opt` of a handler that streams its answer: the schema of each media type it may have."""
+
 DESCRIPTION = """\
 Everything ViveSphere does, over HTTP. Programs sign in with `POST /api/v1/auth/login` and send the access token as
 `Authorization: Bearer …`. Pages of this server sign in with `POST /api/v1/auth/browser/login`, which sets cookies; then each
@@ -206,6 +209,8 @@ def _complete(operation: Json, path: str, method: str, handler: HTTPRouteHandler
         success["content"] = {"application/json": {"schema": by_type[reply]}}
     elif reply is bytes:
         success["content"] = {str(handler.media_type): {"schema": {"type": "string"}}}
+    elif streamed_reply := handler.opt.get(STREAMED_REPLY):
+        success["content"] = {media_type: {"schema": schema} for media_type, schema in streamed_reply.items()}
     elif str(handler.media_type) == EVENT_STREAM:
         success["content"] = {EVENT_STREAM: {"schema": ONE_SENT}}
     for status in _statuses(operation, path, method, guarded=rule is not None and rule.permissions is not None):

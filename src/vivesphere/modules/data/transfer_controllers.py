@@ -11,7 +11,7 @@ from litestar.response import Stream
 
 from vivesphere.kernel.http.authentication import requires
 from vivesphere.kernel.http.idempotency import Key
-from vivesphere.kernel.http.openapi import STREAMED_BODY
+from vivesphere.kernel.http.openapi import STREAMED_BODY, STREAMED_REPLY
 from vivesphere.kernel.http.problems import Malformed
 from vivesphere.modules.data.controllers import TableName
 from vivesphere.modules.data.record_controllers import wanted_of
@@ -22,6 +22,9 @@ from vivesphere.modules.data.transfer_service import TransferService
 FileFormat = Annotated[Format, QueryParameter(name="format", description="`json` is one array of objects, `jsonl` one a line.")]
 
 MEDIA_TYPES: dict[Format, str] = {"csv": "text/csv", "json": "application/json", "jsonl": "application/x-ndjson"}
+REPLIES = {kind: {"type": "string"} for kind in MEDIA_TYPES.values()} | {
+    "application/json": {"type": "array", "items": {"type": "object"}}
+}
 
 
 class TransferController(Controller):
@@ -48,7 +51,7 @@ class TransferController(Controller):
         is cut off sends the same file under the same key again, and no record is made twice. Progress is told as events."""
         return await transfers.import_records(name, kind, _pieces(request), idempotency_key)
 
-    @get("/export", guards=[requires("data.record.read")])
+    @get("/export", guards=[requires("data.record.read")], opt={STREAMED_REPLY: REPLIES})
     async def export_records(self, transfers: TransferService, name: TableName, kind: FileFormat, wanted: Wanted) -> Stream:
         """The records as a file, which can be imported again. It may be narrowed and put in order as the list of records."""
         file = await transfers.export(name, kind, wanted)

@@ -153,11 +153,17 @@ class PostgresEngine:
 
     def _role(self, work: Work) -> bytes | None:
         try:
-            role = self._roles.role(work.principal, self._access.policy)
-        except psycopg.Error as error:
-            work.fail(DatabaseUnavailable(f"the database cannot say what {work.principal} may: {sentence(error)}"))
+            role = self._role_of(work.principal)
+        except DatabaseUnavailable as error:
+            work.fail(error)
             return None
         return b'"%s"' % role.encode() if role else b""
+
+    def _role_of(self, principal: Principal) -> str:
+        try:
+            return self._roles.role(principal, self._access.policy)
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(f"the database cannot say what {principal} may: {sentence(error)}") from error
 
     def _guest(self, principal: Principal, mode: bytes) -> Guest:
         return Guest(principal, lambda: self._guest_pool(principal), mode, self._watch)
@@ -166,7 +172,7 @@ class PostgresEngine:
         """The pool of who may what this principal may."""
         if self._roles.trouble is not None:
             raise DatabaseUnavailable(self._roles.trouble)
-        role = self._roles.role(principal, self._access.policy)
+        role = self._role_of(principal)
         with self._guest_lock:
             pool = self._guest_pools.get(role)
             if pool is None:

@@ -22,6 +22,7 @@ from vivesphere.kernel.db.access import ACTIONS, KEEPER, AccessPolicy
 from vivesphere.kernel.db.connection import is_guest
 from vivesphere.kernel.db.location import PostgresPlace
 from vivesphere.kernel.db.postgres.opening import SCHEMA, open_raw, sentence
+from vivesphere.kernel.db.postgres.statements import RawConnection
 from vivesphere.kernel.principals import SYSTEM, Principal
 
 Privilege = Literal["SELECT", "INSERT", "UPDATE", "DELETE"]
@@ -60,6 +61,15 @@ log = structlog.get_logger("vivesphere.db")
 
 Right = tuple[str, Privilege]
 Rights = frozenset[Right]
+
+
+class Wanted(NamedTuple):
+    """A role as it is to be, and what has to be said for that. A guest's has a password."""
+
+    role: str
+    password: str | None
+    rights: Rights
+    statements: Sequence[sql.Composed]
 
 
 class Login(NamedTuple):
@@ -111,9 +121,9 @@ class Roles:
             self._look()
             asked = _named(policy) | {principal for principal in self._found if not _is_person(principal)}
             wanted = {self._name(each, frozenset()): (each, self._rights(each, policy)) for each in sorted(asked)}
-            self._run([each for name, (whose, rights) in wanted.items() for each in self._make(name, whose, rights)])
-            for name, (whose, _) in wanted.items():
-                self._found[whose] = (policy, name)
+            self._bring([self._wanted(name, whose, rights) for name, (whose, rights) in wanted.items()])
+            # What a person may was decided by the tables that were known by then.
+            self._found = {whose: (policy, name) for name, (whose, _) in wanted.items()}
 
     def role(self, principal: Principal, policy: AccessPolicy) -> str:
         """The role that may what the policy says; made if need be. Empty where no roles can be made."""
@@ -125,7 +135,7 @@ class Roles:
         with self._lock:
             rights = self._rights(principal, policy)
             name = self._name(principal, rights)
-            self._run(self._make(name, principal, rights))
+            self._bring([self._wanted(name, principal, rights)])
             self._found[principal] = (policy, name)
             return name
 
@@ -162,31 +172,37 @@ class Roles:
         name = self._prefix + whose
         return name if len(name) <= LONGEST else f"{name[: LONGEST - 17]}_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
-    def _make(self, name: str, whose: Principal, rights: Rights) -> list[sql.Composed]:
+    def _wanted(self, name: str, whose: Principal, rights: Rights) -> Wanted:
         """What has to be said so that the role is there and may this and no more."""
         role = sql.Identifier(name)
         statements: list[sql.Composed] = []
+        password = self._passwords.get(name)
         if name not in self._passwords:
-            there = self._ask("SELECT 1 FROM pg_roles WHERE rolname = %s", name)
-            statements += self._create(name, role, guest=is_guest(whose), there=bool(there))
-        granted = self._granted.setdefault(name, set())
+            password = secrets.token_urlsafe(24) if is_guest(whose) else None
+            statements += self._create(name, role, password)
+        granted = self._granted.get(name, frozenset())
         for verb, towards, changed in (("REVOKE", "FROM", granted - rights), ("GRANT", "TO", rights - granted)):
             for table in sorted({table for table, _ in changed}):
                 statements += self._change(verb, towards, role, table, sorted(p for t, p in changed if t == table))
-        self._granted[name] = set(rights)
-        return statements
+        return Wanted(name, password, rights, statements)
 
-    def _create(self, name: str, role: sql.Identifier, *, guest: bool, there: bool) -> list[sql.Composed]:
-        verb = sql.SQL("ALTER" if there else "CREATE")
+    def _bring(self, roles: Sequence[Wanted]) -> None:
+        """All of them or none. Raises psycopg.Error."""
+        self._run([statement for role in roles for statement in role.statements])
+        # Only now: of what was said in vain the next who asks has to say it again, above all a REVOKE.
+        for role in roles:
+            self._passwords[role.role] = role.password
+            self._granted[role.role] = set(role.rights)
+
+    def _create(self, name: str, role: sql.Identifier, password: str | None) -> list[sql.Composed]:
+        verb = sql.SQL("ALTER" if self._ask("SELECT 1 FROM pg_roles WHERE rolname = %s", name) else "CREATE")
         schema = sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(SCHEMA), role)
-        if not guest:
-            self._passwords[name] = None
+        if password is None:
             made = sql.SQL("{} ROLE {} NOLOGIN NOINHERIT").format(verb, role)
             member = sql.SQL("GRANT {} TO CURRENT_USER{}").format(role, sql.SQL(_MEMBER if self._version >= 160_000 else ""))
             return [made, schema] if self._super else [made, schema, member]
-        password = self._passwords[name] = secrets.token_urlsafe(24)
         # As the server keeps it, so that its log never shows the password.
-        kept = self._raw.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+        kept = self._connected().pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
         text = "{} ROLE {} LOGIN NOINHERIT CONNECTION LIMIT {} PASSWORD {}"
         return [sql.SQL(text).format(verb, role, sql.Literal(GUEST_CONNECTIONS), sql.Literal(kept)), schema]
 
@@ -220,10 +236,13 @@ class Roles:
     def _like(self) -> str:
         return self._prefix.replace("_", r"\_") + "%"
 
-    def _ask(self, question: LiteralString, *values: str) -> list[tuple[Any, ...]]:
+    def _connected(self) -> RawConnection:
         if self._raw.closed:
             self._raw = open_raw(self._place)
-        return self._raw.execute(question, values or None).fetchall()
+        return self._raw
+
+    def _ask(self, question: LiteralString, *values: str) -> list[tuple[Any, ...]]:
+        return self._connected().execute(question, values or None).fetchall()
 
     def _run(self, statements: Sequence[sql.Composed]) -> None:
         """All of them or none. Raises psycopg.Error."""
@@ -232,7 +251,7 @@ class Roles:
         whole = sql.SQL("; ").join(statements)
         for tries_left in reversed(range(TRIES)):
             try:
-                self._raw.execute(whole)
+                self._connected().execute(whole)
             except psycopg.errors.InternalError_:
                 if not tries_left:
                     raise

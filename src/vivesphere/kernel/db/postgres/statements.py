@@ -1,8 +1,8 @@
 """Which kinds of statements a unit of work may send: PostgreSQL asks nobody, as SQLite asks its authorizer.
 
 Grants say which tables a role may touch, and hold against any text. What they do not say is that a unit leaves its transaction,
-its session and the schema alone. The kind of a statement is its first word, and one text is one statement: guests' are always
-prepared, which PostgreSQL does with one only.
+its session and the schema alone. The kind of a statement is its first word, and one text is one statement: a unit's go by the
+extended protocol, which takes no more.
 """
 
 import re
@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
+from psycopg._queries import PostgresQuery
 
 from vivesphere.kernel.db.access import Action
 
@@ -46,6 +47,14 @@ class Cursor(psycopg.Cursor[tuple[Any, ...]]):
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
         self._look(query)
         super().executemany(query, params_seq, **options)
+
+    def _execute_send(self, query: PostgresQuery, *, force_extended: bool = False, binary: bool | None = None) -> None:
+        """In the simple protocol, the driver's choice for what has no parameters, a `COMMIT` could stand behind a semicolon."""
+        super()._execute_send(query, force_extended=force_extended or self._guarded, binary=binary)
+
+    @property
+    def _guarded(self) -> bool:
+        return isinstance(self.connection, RawConnection) and self.connection.guarded
 
     def _look(self, query: Any) -> None:
         connection = self.connection

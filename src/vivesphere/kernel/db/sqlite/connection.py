@@ -234,9 +234,11 @@ class Connection:
         return empty
 
     def give_back(self, pages: int) -> None:
-        """Shorten the file by so many of its empty pages, in the transaction that is open. SQLite reads 0 as all of them."""
-        # Each step gives back one page, so all of them have to be fetched.
-        self._speak(f"PRAGMA incremental_vacuum({max(1, pages)})").fetchall()
+        """Shorten the file by so many of its empty pages, in the transaction that is open."""
+        # One at a time: SQLite gives a page back for each row that is stepped to, and Python's driver steps no further than
+        # the first, since the statement has no columns.
+        for _ in range(pages):
+            self._speak("PRAGMA incremental_vacuum(1)")
 
     @contextmanager
     def as_host(self) -> Iterator[None]:

@@ -4950,7 +4950,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/csv": string;
+                    "application/json": Record<string, unknown>[];
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["Problem400"];

@@ -164,7 +164,7 @@ async def test_the_document_holds_every_route_and_every_refusal(http: HttpForTes
         for token in reference.removeprefix("#/").split("/"):
             place = place[token]
     making = document["paths"]["/api/v1/things"]["post"]
-    assert making["security"] == [{"bearer": []}]
+    assert making["security"] == [{"bearer": []}, {"cookie": []}]
     assert making["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/NewThing"}
     assert document["components"]["schemas"]["NewThing"]["additionalProperties"] is False
     assert set(making["responses"]) >= {"201", "400", "401", "403", "413", "415", "422", "429", "500"}

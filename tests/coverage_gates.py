@@ -61,8 +61,8 @@ GATES = (
         100.0,
         tuple(f"src/vivesphere/kernel/db/{room}.py" for room in ("checking", "drift", "maintenance", "revising", "vacuuming")),
     ),
-    Gate("data's backups", 100.0, ("src/vivesphere/modules/data/backup_*.py", "src/vivesphere/modules/data/maintenance_*.py")),
-    Gate("every service.py", 100.0, ("src/vivesphere/modules/*/service.py", "src/vivesphere/modules/*/*_service.py")),
+    Gate("data's backups", 100.0, ("src/vivesphere/modules/data/backups/*.py",)),
+    Gate("every service.py", 100.0, ("src/vivesphere/modules/*/service.py", "src/vivesphere/modules/*/*/service.py")),
     # Use cases of their own beside the security log; services but for the name of the file.
     Gate(
         "audit's other services",

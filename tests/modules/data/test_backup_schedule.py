@@ -8,9 +8,9 @@ from typing import Any
 from tests.support.clock import FakeClock
 
 from vivesphere.kernel.db.backup.folder import BackupFile
-from vivesphere.modules.data.backup_errors import BackupNotMade
-from vivesphere.modules.data.backup_jobs import BackupSchedule
-from vivesphere.modules.data.backup_settings import BackupSettings
+from vivesphere.modules.data.backups.errors import BackupNotMade
+from vivesphere.modules.data.backups.jobs import BackupSchedule
+from vivesphere.modules.data.backups.settings import BackupSettings
 
 HOUR = 3600.0
 

@@ -15,10 +15,10 @@ from vivesphere.kernel.db.backup.errors import BackupFailed
 from vivesphere.kernel.db.backup.progress import Progress
 from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.errors import Refusal
-from vivesphere.modules.data.backup_errors import PassphraseRefused
-from vivesphere.modules.data.backup_schemas import BackupRequest
-from vivesphere.modules.data.backup_service import BackupService
-from vivesphere.modules.data.maintenance_handlers import MaintenanceHandlers
+from vivesphere.modules.data.backups.errors import PassphraseRefused
+from vivesphere.modules.data.backups.handlers import MaintenanceHandlers
+from vivesphere.modules.data.backups.schemas import BackupRequest
+from vivesphere.modules.data.backups.service import BackupService
 
 PATH = "/api/v1/data/backups"
 PASSPHRASE = "correct horse battery staple"

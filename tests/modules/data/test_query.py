@@ -11,8 +11,8 @@ from tests.support.application import RunningApplication, running
 from vivesphere.kernel.bus.messages import Envelope
 from vivesphere.kernel.db.fingerprint import fingerprint
 from vivesphere.kernel.events import TableAccessDenied
-from vivesphere.modules.data.query_service import QueryService
-from vivesphere.modules.data.query_settings import SqlSettings
+from vivesphere.modules.data.sql.service import QueryService
+from vivesphere.modules.data.sql.settings import SqlSettings
 
 PATH = "/api/v1/data/query"
 LEADS = {

@@ -8,9 +8,9 @@ from tests.modules.data.world import COLUMNS, LEADS, RECORDS, TABLES, World, in_
 
 from vivesphere.contracts.data import RecordChanged, RecordCreated, RecordDeleted
 from vivesphere.kernel.errors import NotFound
-from vivesphere.modules.data import record_rules
 from vivesphere.modules.data.errors import RecordsContradict
-from vivesphere.modules.data.record_service import RecordService, Wanted
+from vivesphere.modules.data.records import rules
+from vivesphere.modules.data.records.service import RecordService, Wanted
 from vivesphere.modules.data.settings import DataSettings
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -294,8 +294,8 @@ async def test_what_the_check_has_not_seen_the_database_refuses(world: World, mo
     await world.create(columns=[*COLUMNS, {"name": "boss", "type": "reference", "references": "leads"}])
     first = await world.add(name="Ada", email="a@x")
     second = await world.add(name="Bob", boss=first["id"])
-    monkeypatch.setattr(record_rules, "clashes", lambda *_, **__: [])
-    monkeypatch.setattr(record_rules, "referring", lambda *_: [])
+    monkeypatch.setattr(rules, "clashes", lambda *_, **__: [])
+    monkeypatch.setattr(rules, "referring", lambda *_: [])
     for attempt in (
         world.ask("POST", RECORDS, 409, json={"name": "Eve", "email": "a@x"}),
         world.ask("PATCH", f"{RECORDS}/{second['id']}", 409, json={"boss": NOBODY}),

@@ -12,10 +12,10 @@ from vivesphere.kernel.cause import Cause, Mode, acting_under
 from vivesphere.kernel.db.definition import Column
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.errors import Conflict, NotFound
-from vivesphere.modules.data import rules
 from vivesphere.modules.data.schemas import TableChange, TableInput
-from vivesphere.modules.data.service import TableService
 from vivesphere.modules.data.settings import DataSettings
+from vivesphere.modules.data.tables import rules
+from vivesphere.modules.data.tables.service import TableService
 
 pytestmark = pytest.mark.usefixtures("engine")
 

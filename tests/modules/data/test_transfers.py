@@ -10,9 +10,9 @@ from tests.modules.data.world import LEADS, TABLES, World, running_world
 
 from vivesphere.contracts.data import ImportCompleted, ImportProgressed, RecordCreated
 from vivesphere.kernel.bus.messages import Envelope
-from vivesphere.modules.data import formats, transfer_rules, transfer_service
-from vivesphere.modules.data.record_rules import clashes
+from vivesphere.modules.data.records.rules import clashes
 from vivesphere.modules.data.settings import DataSettings
+from vivesphere.modules.data.transfers import formats, rules, service
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -80,7 +80,7 @@ async def test_what_is_exported_can_be_imported_again(world: World) -> None:
 async def test_an_export_is_narrowed_and_in_order_and_goes_over_many_pages(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer_service, "PAGE", 2)
+    monkeypatch.setattr(service, "PAGE", 2)
     await world.create()
     await load(world, "jsonl", lines(7))
     rows = json.loads(await file(world, "json", sort="name", filter='{"name": {"$ne": "n3"}}'))
@@ -190,7 +190,7 @@ async def test_an_import_comes_in_batches_and_tells_how_far_it_is(world: World) 
 
 
 async def test_large_records_make_small_batches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer_service, "BATCH_BYTES", 100)
+    monkeypatch.setattr(service, "BATCH_BYTES", 100)
     await world.create()
     before = world.database.statistics().units
     assert (await load(world, "jsonl", lines(4, extra="x" * 60)))["imported"] == 4
@@ -261,7 +261,7 @@ async def test_limits_end_an_import_and_the_report_says_where(tmp_path: Path) ->
 
 
 async def test_a_report_names_so_many_lines_and_counts_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer_service, "TOLD", 3)
+    monkeypatch.setattr(service, "TOLD", 3)
     await world.create()
     report = await load(world, "jsonl", "[]\n" * 600)
     assert (len(report["refused"]), report["refused_total"], report["complete"]) == (3, 600, True)
@@ -299,7 +299,7 @@ async def test_what_comes_between_the_check_and_the_insert_is_seen_the_second_ti
         looked.append(1)
         return [] if len(looked) == 1 else clashes(*asked, **named)
 
-    monkeypatch.setattr(transfer_rules, "clashes", too_late)
+    monkeypatch.setattr(rules, "clashes", too_late)
     report = await load(world, "jsonl", lines(3))
     assert (report["imported"], report["refused"]) == (2, [{"line": 2, "problem": "email is taken"}])
 

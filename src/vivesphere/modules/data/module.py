@@ -19,26 +19,26 @@ from vivesphere.contracts.data import (
     TableDropped,
 )
 from vivesphere.kernel.module import Job, Module, ModuleContext, OperatorCommand, OperatorStream
-from vivesphere.modules.data.access_controllers import AccessController
-from vivesphere.modules.data.access_handlers import AccessHandlers
-from vivesphere.modules.data.access_service import AccessService
-from vivesphere.modules.data.allowance import Allowance
-from vivesphere.modules.data.backup_controllers import BackupController
-from vivesphere.modules.data.backup_jobs import BackupSchedule
-from vivesphere.modules.data.backup_service import BackupService
-from vivesphere.modules.data.backup_settings import BackupSettings
-from vivesphere.modules.data.controllers import TableController
-from vivesphere.modules.data.maintenance_handlers import MaintenanceHandlers
-from vivesphere.modules.data.query_controllers import QueryController
-from vivesphere.modules.data.query_service import QueryService
-from vivesphere.modules.data.query_settings import SqlSettings
-from vivesphere.modules.data.record_controllers import RecordController
-from vivesphere.modules.data.record_handlers import RecordHandlers
-from vivesphere.modules.data.record_service import RecordService
-from vivesphere.modules.data.service import TableService
+from vivesphere.modules.data.access.controllers import AccessController
+from vivesphere.modules.data.access.handlers import AccessHandlers
+from vivesphere.modules.data.access.service import AccessService
+from vivesphere.modules.data.backups.controllers import BackupController
+from vivesphere.modules.data.backups.handlers import MaintenanceHandlers
+from vivesphere.modules.data.backups.jobs import BackupSchedule
+from vivesphere.modules.data.backups.service import BackupService
+from vivesphere.modules.data.backups.settings import BackupSettings
+from vivesphere.modules.data.records.allowance import Allowance
+from vivesphere.modules.data.records.controllers import RecordController
+from vivesphere.modules.data.records.handlers import RecordHandlers
+from vivesphere.modules.data.records.service import RecordService
 from vivesphere.modules.data.settings import DataSettings
-from vivesphere.modules.data.transfer_controllers import TransferController
-from vivesphere.modules.data.transfer_service import TransferService
+from vivesphere.modules.data.sql.controllers import QueryController
+from vivesphere.modules.data.sql.service import QueryService
+from vivesphere.modules.data.sql.settings import SqlSettings
+from vivesphere.modules.data.tables.controllers import TableController
+from vivesphere.modules.data.tables.service import TableService
+from vivesphere.modules.data.transfers.controllers import TransferController
+from vivesphere.modules.data.transfers.service import TransferService
 
 
 def build(context: ModuleContext) -> Module:

@@ -7,7 +7,7 @@ from vivesphere.kernel.db.access import TableDescription
 from vivesphere.kernel.db.definition import Column
 from vivesphere.kernel.db.shape import Shape
 from vivesphere.kernel.principals import Principal
-from vivesphere.modules.data.records import CustomTable, Values
+from vivesphere.modules.data.custom_table import CustomTable, Values
 from vivesphere.modules.data.schemas import ColumnView, Record, TableView
 
 

@@ -15,9 +15,9 @@ from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.db.schema import table_of
 from vivesphere.kernel.db.selections import Selection, selected
 from vivesphere.kernel.db.shape import Shape
+from vivesphere.modules.data.custom_table import CustomTable, Values
 from vivesphere.modules.data.errors import RecordsContradict, ValuesNotUnique
 from vivesphere.modules.data.models import CustomTableRow
-from vivesphere.modules.data.records import CustomTable, Values
 
 tables = table_of(CustomTableRow)
 

@@ -1,14 +1,23 @@
 """What a stranger may try on PostgreSQL when no gate has read its statements."""
 
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import pytest
-from tests.kernel.db.world import World, bodies, items, put, run_sql
+from tests.kernel.db.world import Noted, World, bodies, items, put, run_sql
 from tests.support import postgres
 from tests.support.engines import on_postgres
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.db.access import TableDescription
-from vivesphere.kernel.db.errors import AccessDenied, DatabaseUnavailable, StatementFailed
+from vivesphere.kernel.db.errors import AccessDenied, DatabaseUnavailable, OutcomeUnknown, StatementFailed
 from vivesphere.kernel.db.handle import Unit
+from vivesphere.kernel.db.postgres.connection import Connection
+from vivesphere.kernel.db.postgres.guests import Guest
+from vivesphere.kernel.db.postgres.transactions import ALONE
 from vivesphere.kernel.permissions import PermissionSnapshot
 
 pytestmark = [on_postgres, pytest.mark.usefixtures("engine")]
@@ -68,3 +77,66 @@ async def test_who_asks_while_a_new_table_is_put_in_force_is_not_refused_for_goo
         await database.handle(ANN).read(run_sql, "SELECT id FROM data_leads")
     await database.engine.access_changed()
     assert await database.handle(ANN).read(run_sql, "SELECT id FROM data_leads") == []
+
+
+@contextmanager
+def no_log_keeps_this() -> Iterator[None]:
+    """The host's transaction fails in its commit, as one that was in the way of another may."""
+    with postgres.connect(postgres.own_database()) as other:
+        other.execute(
+            "CREATE FUNCTION vivesphere.fail() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'in the way' USING ERRCODE = 'serialization_failure'; END $$"
+        )
+        other.execute(
+            "CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON vivesphere.event_log DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION vivesphere.fail()"
+        )
+        try:
+            yield
+        finally:
+            other.execute("DROP TRIGGER fail ON vivesphere.event_log")
+            other.execute("DROP FUNCTION vivesphere.fail()")
+
+
+async def test_a_guests_write_that_is_kept_is_not_made_again_when_the_hosts_part_fails(world: World) -> None:
+    def both(tx: Unit) -> None:
+        put(tx, items, "once")
+        tx.emit(Noted(body="said"))
+
+    with no_log_keeps_this(), pytest.raises(OutcomeUnknown):
+        await world.quotes.write(both)
+    assert await world.bodies(items) == ["once"]
+    assert world.dispatched == []
+
+
+async def test_a_guest_that_only_speaks_runs_again(world: World) -> None:
+    with no_log_keeps_this(), pytest.raises(DatabaseUnavailable, match="again and again"):
+        await world.quotes.write(lambda tx: tx.emit(Noted(body="said")))
+
+
+async def test_an_unlucky_guest_does_not_keep_the_host_waiting(world: World) -> None:
+    """Who was unlucky often enough runs alone, but a guest takes its time there."""
+    entered, go = threading.Event(), threading.Event()
+    runs: Counter[str] = Counter()
+
+    def unlucky(tx: Unit, who: str, wait: Callable[[], object]) -> None:
+        runs[who] += 1
+        run_sql(tx, "SELECT 1")
+        if runs[who] <= ALONE:
+            speaks = tx._connection._connection() if isinstance(tx._connection, Guest) else tx._connection
+            assert isinstance(speaks, Connection)
+            speaks.must_run_again = True
+        else:
+            wait()
+
+    def hold() -> None:
+        entered.set()
+        go.wait()
+
+    holding = asyncio.create_task(world.quotes.write(unlucky, "guest", hold))
+    await asyncio.to_thread(entered.wait)
+    try:
+        await asyncio.wait_for(world.notes.write(unlucky, "host", lambda: None), 20)
+    finally:
+        go.set()
+    await holding

@@ -28,7 +28,7 @@ _NOT_FOR = re.compile(r'permission denied for (?:table|view|relation|sequence|sc
 
 
 class CommitLost(Exception):
-    """The connection was lost while it committed: nobody here knows whether it did."""
+    """The connection was lost while it committed, or one of two was: nobody here knows what is kept."""
 
 
 class Connection:

@@ -84,9 +84,12 @@ class Guest:
         if self._lent is not None:
             self._lent.raise_if_in_vain()
 
-    def commit(self) -> None:
-        if self._lent is not None:
-            self._lent.commit()
+    def commit(self) -> bool:
+        """False if there was nothing to: it never spoke to the database."""
+        if self._lent is None:
+            return False
+        self._lent.commit()
+        return True
 
     def finish(self) -> None:
         """Give up what is open, and the connection back."""

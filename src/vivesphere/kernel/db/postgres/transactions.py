@@ -32,7 +32,7 @@ LOSSES: Final = 2
 SLOW_SECONDS: Final = 0.5
 """A unit that took longer is named in the log."""
 
-UNKNOWN: Final = "the connection to the database was lost while it committed: what was written may be there or not"
+UNKNOWN: Final = "the database was lost, or refused, in the middle of the commit: what was written may be there or not"
 
 READ: Final = b"REPEATABLE READ READ ONLY"
 WRITE: Final = b"SERIALIZABLE"
@@ -51,23 +51,25 @@ class Transactions:
         self._hooks = hooks
         self._now = now
         self._alone = threading.Lock()
+        # A guest may take its time alone, which ours do not wait for.
+        self._guest_alone = threading.Lock()
 
     def read(self, work: Work, role: bytes) -> None:
-        self._until_done(work, lambda: self._with_host(lambda host: self._read(work, host, role)))
+        self._until_done(work, self._alone, lambda: self._with_host(lambda host: self._read(work, host, role)))
 
     def write(self, work: Work, role: bytes) -> None:
         began = time.perf_counter()
-        self._until_done(work, lambda: self._with_host(lambda host: self._write(work, host, role)))
+        self._until_done(work, self._alone, lambda: self._with_host(lambda host: self._write(work, host, role)))
         if (took := time.perf_counter() - began) > SLOW_SECONDS:
             log.warning("slow_unit", rule=work.name, principal=work.principal, milliseconds=round(took * 1000))
 
     def read_as_guest(self, work: Work, guest: Callable[[], Guest]) -> None:
-        self._until_done(work, lambda: self._read_as_guest(work, guest()))
+        self._until_done(work, self._guest_alone, lambda: self._read_as_guest(work, guest()))
 
     def write_as_guest(self, work: Work, guest: Callable[[], Guest]) -> None:
-        self._until_done(work, lambda: self._write_as_guest(work, guest()))
+        self._until_done(work, self._guest_alone, lambda: self._write_as_guest(work, guest()))
 
-    def _until_done(self, work: Work, once: Callable[[], None]) -> None:
+    def _until_done(self, work: Work, alone: threading.Lock, once: Callable[[], None]) -> None:
         """Until it is done or refused, or was tried often enough."""
         losses = 0
         for run in range(RUNS):
@@ -77,7 +79,7 @@ class Transactions:
                 work.acknowledges = work.settlement = None
                 return
             try:
-                with self._alone if run >= ALONE else nullcontext():
+                with alone if run >= ALONE else nullcontext():
                     once()
             except CommitLost:
                 self.trouble = UNKNOWN
@@ -150,8 +152,7 @@ class Transactions:
                 work.staged = ()
                 guest.finish()
             if self._write_epilogue(work, host):
-                guest.commit()
-                host.commit()
+                _commit_both(guest, host)
                 self.units += 1
 
         try:
@@ -190,6 +191,18 @@ class Transactions:
             work.fail(error)
             return False
         return True
+
+
+def _commit_both(guest: Guest, host: Connection) -> None:
+    """Raises CommitLost as well if what the guest wrote is kept, and what the host wrote about it is not: to run again would
+    write the guest's part twice."""
+    spoke = guest.commit()
+    try:
+        host.commit()
+    except psycopg.Error as error:
+        if spoke:
+            raise CommitLost from error
+        raise
 
 
 def _answered_before(host: Connection, work: Work, once: Once) -> bool:

@@ -12,8 +12,8 @@ import msgspec
 from vivesphere.kernel.db.backup.progress import Progress
 from vivesphere.kernel.db.maintenance import Maintenance
 from vivesphere.kernel.errors import InvalidInput
-from vivesphere.modules.data.backup_schemas import BackupRequest
-from vivesphere.modules.data.backup_service import BackupService
+from vivesphere.modules.data.backups.schemas import BackupRequest
+from vivesphere.modules.data.backups.service import BackupService
 
 Telling = AsyncGenerator[dict[str, Any], None]
 

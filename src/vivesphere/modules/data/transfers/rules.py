@@ -7,13 +7,13 @@ import msgspec
 from vivesphere.contracts.data import ImportCompleted
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.modules.data import repository
+from vivesphere.modules.data.custom_table import CustomTable, Values
 from vivesphere.modules.data.errors import TableUnknown
-from vivesphere.modules.data.formats import Line, told
-from vivesphere.modules.data.reading import new_values
-from vivesphere.modules.data.record_rules import clashes
-from vivesphere.modules.data.records import CustomTable, Values
-from vivesphere.modules.data.rules import find_table
+from vivesphere.modules.data.records.reading import new_values
+from vivesphere.modules.data.records.rules import clashes
 from vivesphere.modules.data.schemas import RefusedLine
+from vivesphere.modules.data.tables.rules import find_table
+from vivesphere.modules.data.transfers.formats import Line, told
 
 
 class BatchReport(msgspec.Struct, frozen=True, kw_only=True):

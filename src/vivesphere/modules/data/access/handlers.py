@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from vivesphere.kernel.errors import InvalidInput
-from vivesphere.modules.data.access_service import AccessService
+from vivesphere.modules.data.access.service import AccessService
 
 
 class AccessOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

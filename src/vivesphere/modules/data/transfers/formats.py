@@ -19,7 +19,7 @@ import msgspec
 
 from vivesphere.kernel.db.shape import Shape
 from vivesphere.kernel.errors import FieldError
-from vivesphere.modules.data.reading import from_cells
+from vivesphere.modules.data.records.reading import from_cells
 from vivesphere.modules.data.schemas import Format, Record
 
 LONGEST_LINE = 8 << 20

@@ -6,9 +6,9 @@ from vivesphere.kernel.cause import cause_for
 from vivesphere.kernel.db.broker.broker import SqlHandle
 from vivesphere.kernel.db.errors import ConstraintViolated, ReadOnly, StatementFailed, StatementRefused
 from vivesphere.kernel.principals import Principal
-from vivesphere.modules.data.query_errors import RowsContradict, StatementNotTaken, StatementWrong
-from vivesphere.modules.data.query_schemas import QueryInput, QueryResult
-from vivesphere.modules.data.query_settings import SqlSettings
+from vivesphere.modules.data.sql.errors import RowsContradict, StatementNotTaken, StatementWrong
+from vivesphere.modules.data.sql.schemas import QueryInput, QueryResult
+from vivesphere.modules.data.sql.settings import SqlSettings
 
 
 class QueryService:

@@ -16,9 +16,9 @@ from vivesphere.kernel.db.access import Action, TableCatalog
 from vivesphere.kernel.db.ddl import user_table
 from vivesphere.kernel.errors import Conflict, NotFound, PermissionMissing, Refusal
 from vivesphere.kernel.http.paging import MAX_LIMIT
+from vivesphere.modules.data.custom_table import Versions
 from vivesphere.modules.data.errors import TableNotGranted
-from vivesphere.modules.data.record_service import RecordService, Wanted
-from vivesphere.modules.data.records import Versions
+from vivesphere.modules.data.records.service import RecordService, Wanted
 
 
 class RecordHandlers:

@@ -13,7 +13,7 @@ from vivesphere.kernel.db.shape import Shape
 from vivesphere.kernel.errors import FieldError
 from vivesphere.kernel.field_errors import did_you_mean, escaped
 from vivesphere.kernel.ids import new_id
-from vivesphere.modules.data.records import Values
+from vivesphere.modules.data.custom_table import Values
 from vivesphere.modules.data.schemas import Record
 
 SET_BY_SERVER = SYSTEM_TYPES.keys() - {"id"}

@@ -3,8 +3,8 @@
 from litestar import Controller, post
 
 from vivesphere.kernel.http.authentication import requires
-from vivesphere.modules.data.query_schemas import QueryInput, QueryResult
-from vivesphere.modules.data.query_service import QueryService
+from vivesphere.modules.data.sql.schemas import QueryInput, QueryResult
+from vivesphere.modules.data.sql.service import QueryService
 
 
 class QueryController(Controller):

@@ -11,8 +11,8 @@ from vivesphere.kernel.http.authentication import requires
 from vivesphere.kernel.http.download import MEDIA_TYPE, Range, attachment
 from vivesphere.kernel.http.idempotency import Asking
 from vivesphere.kernel.http.paging import DEFAULT_LIMIT, Page, PageCursor, PageLimit
-from vivesphere.modules.data.backup_schemas import BackupRequest
-from vivesphere.modules.data.backup_service import BackupService
+from vivesphere.modules.data.backups.schemas import BackupRequest
+from vivesphere.modules.data.backups.service import BackupService
 
 
 class BackupController(Controller):

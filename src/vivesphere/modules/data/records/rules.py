@@ -12,11 +12,11 @@ from vivesphere.kernel.db.selections import Selection
 from vivesphere.kernel.db.shape import Shape
 from vivesphere.kernel.errors import FieldError
 from vivesphere.modules.data import presentation, repository
+from vivesphere.modules.data.custom_table import CustomTable, Values, Versions
 from vivesphere.modules.data.errors import RecordInvalid, RecordReferred, RecordUnknown, ValuesTaken, VersionOld
-from vivesphere.modules.data.reading import changed_values, new_values
-from vivesphere.modules.data.records import CustomTable, Values, Versions
-from vivesphere.modules.data.rules import find_table, referring
+from vivesphere.modules.data.records.reading import changed_values, new_values
 from vivesphere.modules.data.schemas import Record
+from vivesphere.modules.data.tables.rules import find_table, referring
 
 
 class Clash(msgspec.Struct, frozen=True):

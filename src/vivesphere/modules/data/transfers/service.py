@@ -13,15 +13,16 @@ from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.kernel.db.kept_replies import IdempotencyKey
 from vivesphere.kernel.errors import FieldError, InvalidInput
 from vivesphere.kernel.ids import new_id
-from vivesphere.modules.data import formats, rules, transfer_rules
-from vivesphere.modules.data.allowance import Allowance
+from vivesphere.modules.data.custom_table import CustomTable
 from vivesphere.modules.data.errors import RecordsContradict, TableFull
-from vivesphere.modules.data.formats import Line, Unreadable
-from vivesphere.modules.data.record_service import RecordService, Wanted
-from vivesphere.modules.data.records import CustomTable
+from vivesphere.modules.data.records.allowance import Allowance
+from vivesphere.modules.data.records.service import RecordService, Wanted
 from vivesphere.modules.data.schemas import Format, ImportReport, RefusedLine
 from vivesphere.modules.data.settings import DataSettings
-from vivesphere.modules.data.transfer_rules import BatchReport
+from vivesphere.modules.data.tables import rules as table_rules
+from vivesphere.modules.data.transfers import formats, rules
+from vivesphere.modules.data.transfers.formats import Line, Unreadable
+from vivesphere.modules.data.transfers.rules import BatchReport
 
 R = TypeVar("R")
 
@@ -59,7 +60,7 @@ class TransferService:
         only reported. Raises TableUnknown, or InvalidInput for a file of which nothing can be read.
         """
         self._records.check(name)
-        table = await self._db.read(rules.find_table, name)
+        table = await self._db.read(table_rules.find_table, name)
         coming = Import(table, key)
         try:
             async for batch in self._batches(coming, formats.reader_of(kind, table.shape), pieces):
@@ -69,7 +70,7 @@ class TransferService:
             if not coming.imported and not coming.refused_total:
                 raise InvalidInput(f"The file cannot be read: {end}.", [FieldError(f"/line/{end.line}", end.detail)]) from None
             coming.stop(end.line, end.detail)
-        await self._db.write_once(coming.once("end", b"", bool), transfer_rules.complete_import, coming.completed())
+        await self._db.write_once(coming.once("end", b"", bool), rules.complete_import, coming.completed())
         return coming.report()
 
     async def export(self, name: str, kind: Format, wanted: Wanted) -> AsyncIterator[bytes]:
@@ -132,10 +133,10 @@ class TransferService:
     async def _carry_out(self, coming: "Import", batch: list[Line], once: IdempotencyKey[BatchReport] | None) -> BatchReport:
         asked = (coming.table.id, coming.table.name, batch, self._settings.value_bytes)
         try:
-            return await self._db.write_once(once, transfer_rules.import_batch, *asked)
+            return await self._db.write_once(once, rules.import_batch, *asked)
         except RecordsContradict:
             # Somebody else's record came between the check and the insert; now it is there to be seen.
-            return await self._db.write_once(once, transfer_rules.import_batch, *asked)
+            return await self._db.write_once(once, rules.import_batch, *asked)
 
 
 class Import:

@@ -10,8 +10,8 @@ from vivesphere.kernel.db.grants import Grant, Status
 from vivesphere.kernel.http.authentication import requires
 from vivesphere.kernel.http.idempotency import Asking
 from vivesphere.kernel.http.paging import DEFAULT_LIMIT, Page, PageCursor, PageLimit
-from vivesphere.modules.data.access_schemas import AccessRefusal, GrantInput, TableAccess, TableGrant
-from vivesphere.modules.data.access_service import AccessService
+from vivesphere.modules.data.access.schemas import AccessRefusal, GrantInput, TableAccess, TableGrant
+from vivesphere.modules.data.access.service import AccessService
 
 GrantId = Annotated[str, Parameter(max_length=100, description="The id of a grant, as the list has it.")]
 Level = Annotated[AccessLevel | None, QueryParameter(description="Only tables of this level.")]

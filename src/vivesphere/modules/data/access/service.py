@@ -12,7 +12,7 @@ from vivesphere.kernel.db.kept_replies import IdempotencyKey
 from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.http.paging import Page, decode_cursor, encode_cursor, page
 from vivesphere.kernel.principals import Principal
-from vivesphere.modules.data.access_schemas import AccessRefusal, GrantInput, TableAccess, TableGrant
+from vivesphere.modules.data.access.schemas import AccessRefusal, GrantInput, TableAccess, TableGrant
 
 
 class AccessService:

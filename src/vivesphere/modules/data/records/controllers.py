@@ -14,9 +14,9 @@ from vivesphere.kernel.http.etags import IfMatch, tagged, versions_in
 from vivesphere.kernel.http.idempotency import Asking
 from vivesphere.kernel.http.paging import DEFAULT_LIMIT, Page, PageCursor, PageLimit
 from vivesphere.kernel.http.problems import Malformed
-from vivesphere.modules.data.controllers import TableName
-from vivesphere.modules.data.record_service import RecordService, Wanted
+from vivesphere.modules.data.records.service import RecordService, Wanted
 from vivesphere.modules.data.schemas import Record, RecordsCreated, RecordsInput
+from vivesphere.modules.data.tables.controllers import TableName
 
 RecordId = Annotated[str, Parameter(max_length=36, description="The id of a record.")]
 Filter = Annotated[

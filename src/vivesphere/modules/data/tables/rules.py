@@ -14,6 +14,7 @@ from vivesphere.kernel.errors import FieldError
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.principals import Principal
 from vivesphere.modules.data import presentation, repository
+from vivesphere.modules.data.custom_table import CustomTable, Versions, limits_of
 from vivesphere.modules.data.errors import (
     DefinitionInvalid,
     TableNameTaken,
@@ -22,7 +23,6 @@ from vivesphere.modules.data.errors import (
     TooManyTables,
     VersionOld,
 )
-from vivesphere.modules.data.records import CustomTable, Versions, limits_of
 from vivesphere.modules.data.schemas import TableChange, TableInput, TableView
 from vivesphere.modules.data.settings import DataSettings
 

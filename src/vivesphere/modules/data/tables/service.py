@@ -13,11 +13,12 @@ from vivesphere.kernel.db.kept_replies import IdempotencyKey
 from vivesphere.kernel.errors import Refusal
 from vivesphere.kernel.http.paging import Page, decode_cursor, encode_cursor
 from vivesphere.kernel.lifetime import Lifetime
-from vivesphere.modules.data import presentation, rules
+from vivesphere.modules.data import presentation
+from vivesphere.modules.data.custom_table import CustomTable, Versions
 from vivesphere.modules.data.errors import TableNameTaken, TableUnknown
-from vivesphere.modules.data.records import CustomTable, Versions
 from vivesphere.modules.data.schemas import TableChange, TableInput, TableView
 from vivesphere.modules.data.settings import DataSettings
+from vivesphere.modules.data.tables import rules
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -7,8 +7,8 @@ from vivesphere.kernel.clock import Clock, wait_at_most
 from vivesphere.kernel.db.backup.folder import Reason
 from vivesphere.kernel.errors import Refusal
 from vivesphere.kernel.services import Health
-from vivesphere.modules.data.backup_service import BackupService
-from vivesphere.modules.data.backup_settings import PERIODS, BackupSettings
+from vivesphere.modules.data.backups.service import BackupService
+from vivesphere.modules.data.backups.settings import PERIODS, BackupSettings
 
 ARRIVAL = timedelta(minutes=1)
 """After the start before an overdue one is made: the start itself is to be over."""

@@ -13,10 +13,10 @@ from vivesphere.kernel.db.selections import NEWEST_FIRST, Position, Selection, p
 from vivesphere.kernel.db.shape import Shape
 from vivesphere.kernel.errors import FieldError, InvalidInput
 from vivesphere.kernel.http.paging import Page, decode_cursor, encode_cursor
-from vivesphere.modules.data import record_rules
-from vivesphere.modules.data.allowance import Allowance
+from vivesphere.modules.data.custom_table import Versions
 from vivesphere.modules.data.errors import TableUnknown
-from vivesphere.modules.data.records import Versions
+from vivesphere.modules.data.records import rules
+from vivesphere.modules.data.records.allowance import Allowance
 from vivesphere.modules.data.schemas import Record, RecordsCreated
 from vivesphere.modules.data.settings import DataSettings
 
@@ -45,14 +45,14 @@ class RecordService:
         """Raises TableUnknown, or InvalidInput for what the table cannot answer."""
         self.check(table)
         asked = _selection(wanted, _position_in(cursor, wanted.sort))
-        shape, found = await self._db.read(record_rules.list_records, table, asked, limit + 1)
+        shape, found = await self._db.read(rules.list_records, table, asked, limit + 1)
         items = found[:limit]
         return Page(items=items, next_cursor=_cursor(shape, asked, items[-1]) if len(found) > limit else None)
 
     async def find_record(self, table: str, record_id: str) -> Record:
         """Raises TableUnknown or RecordUnknown."""
         self.check(table)
-        return await self._db.read(record_rules.find_record, table, record_id)
+        return await self._db.read(rules.find_record, table, record_id)
 
     async def create_record(self, table: str, given: Record, once: IdempotencyKey[Record] | None = None) -> Record:
         """Raises TableUnknown, RecordInvalid, ValuesTaken, TableFull or RecordsContradict."""
@@ -60,7 +60,7 @@ class RecordService:
         if (known := await self._db.answered(once)) is not None:
             return known
         await self._allowance.take(table, 1)
-        return await self._db.write_once(once, record_rules.create_record, table, given, self._settings.value_bytes)
+        return await self._db.write_once(once, rules.create_record, table, given, self._settings.value_bytes)
 
     async def create_records(
         self, table: str, given: Sequence[Record], once: IdempotencyKey[list[str]] | None = None
@@ -70,27 +70,25 @@ class RecordService:
         ids = await self._db.answered(once)
         if ids is None:
             await self._allowance.take(table, len(given))
-            ids = await self._db.write_once(once, record_rules.create_records, table, given, self._settings.value_bytes)
+            ids = await self._db.write_once(once, rules.create_records, table, given, self._settings.value_bytes)
         return RecordsCreated(created=len(ids), ids=ids)
 
     async def change_record(self, table: str, record_id: str, given: Record, seen: Versions) -> Record:
         """Raises TableUnknown, RecordUnknown, VersionOld, RecordInvalid, ValuesTaken or RecordsContradict."""
         self.check(table)
-        return await self._db.write(
-            record_rules.change_record, table, record_id, given, seen, value_bytes=self._settings.value_bytes
-        )
+        return await self._db.write(rules.change_record, table, record_id, given, seen, value_bytes=self._settings.value_bytes)
 
     async def delete_record(self, table: str, record_id: str, seen: Versions) -> None:
         """Raises TableUnknown, RecordUnknown, VersionOld or RecordReferred."""
         self.check(table)
-        await self._db.write(record_rules.delete_record, table, record_id, seen)
+        await self._db.write(rules.delete_record, table, record_id, seen)
 
     async def pages(self, table: str, wanted: Wanted, size: int) -> AsyncIterator[tuple[Shape, list[Record]]]:
         """Every record, page by page: each page is of one moment, the next one of a later one. There is one page at least."""
         self.check(table)
         asked = _selection(wanted, None)
         while True:
-            shape, found = await self._db.read(record_rules.list_records, table, asked, size)
+            shape, found = await self._db.read(rules.list_records, table, asked, size)
             yield shape, found
             if len(found) < size:
                 return

@@ -10,7 +10,7 @@ from vivesphere.kernel.http.etags import IfMatch, tagged, versions_in
 from vivesphere.kernel.http.idempotency import Asking
 from vivesphere.kernel.http.paging import DEFAULT_LIMIT, Page, PageCursor, PageLimit
 from vivesphere.modules.data.schemas import TableChange, TableInput, TableView
-from vivesphere.modules.data.service import TableService
+from vivesphere.modules.data.tables.service import TableService
 
 TableName = Annotated[str, Parameter(max_length=63, description="The name of a table.")]
 

@@ -13,8 +13,8 @@ from vivesphere.kernel.db.errors import DatabaseError
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.kernel.db.kept_replies import IdempotencyKey
 from vivesphere.kernel.http.paging import Page, decode_cursor, page
-from vivesphere.modules.data import backup_rules
-from vivesphere.modules.data.backup_errors import BackupNotMade, BackupNotThere, PassphraseRefused
+from vivesphere.modules.data.backups import rules
+from vivesphere.modules.data.backups.errors import BackupNotMade, BackupNotThere, PassphraseRefused
 
 log = structlog.get_logger("vivesphere.data")
 
@@ -49,7 +49,7 @@ class BackupService:
         except errors.BackupError as error:
             await self._tell_failed(reason, str(error))
             raise BackupNotMade(str(error)) from error
-        return await self._db.write_once(once, backup_rules.note_created, made)
+        return await self._db.write_once(once, rules.note_created, made)
 
     async def fetch(self, name: str) -> Path:
         """Where the file lies, for whoever is about to be sent it. Raises BackupNotThere."""
@@ -57,7 +57,7 @@ class BackupService:
             file = await self._backups.find(name)
         except errors.BackupUnknown as error:
             raise BackupNotThere(str(error)) from None
-        await self._db.write(backup_rules.note, BackupDownloaded(name=name))
+        await self._db.write(rules.note, BackupDownloaded(name=name))
         return file
 
     async def delete(self, name: str) -> None:
@@ -66,12 +66,12 @@ class BackupService:
             await self._backups.delete(name)
         except errors.BackupUnknown as error:
             raise BackupNotThere(str(error)) from None
-        await self._db.write(backup_rules.note, BackupDeleted(name=name))
+        await self._db.write(rules.note, BackupDeleted(name=name))
 
     async def prune(self, reason: Reason, keep: int) -> None:
         """Keep the newest ones of that reason."""
         gone = await self._backups.prune(reason, keep)
-        await self._db.write(backup_rules.note, *(BackupDeleted(name=name) for name in gone))
+        await self._db.write(rules.note, *(BackupDeleted(name=name) for name in gone))
 
     async def newest(self, reason: Reason) -> BackupFile | None:
         return next((each for each in await self._backups.all() if each.reason == reason), None)
@@ -79,7 +79,7 @@ class BackupService:
     async def _tell_failed(self, reason: Reason, detail: str) -> None:
         log.error("backup_failed", reason=reason, detail=detail)
         try:
-            await self._db.write(backup_rules.note, BackupFailed(reason=reason, detail=detail))
+            await self._db.write(rules.note, BackupFailed(reason=reason, detail=detail))
         except DatabaseError as error:
             # What keeps the backup from being written, such as a full disk, may keep this from it, too.
             log.warning("backup_failure_not_recorded", detail=str(error))

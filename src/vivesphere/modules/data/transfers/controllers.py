@@ -13,11 +13,11 @@ from vivesphere.kernel.http.authentication import requires
 from vivesphere.kernel.http.idempotency import Key
 from vivesphere.kernel.http.openapi import STREAMED_BODY, STREAMED_REPLY
 from vivesphere.kernel.http.problems import Malformed
-from vivesphere.modules.data.controllers import TableName
-from vivesphere.modules.data.record_controllers import wanted_of
-from vivesphere.modules.data.record_service import Wanted
+from vivesphere.modules.data.records.controllers import wanted_of
+from vivesphere.modules.data.records.service import Wanted
 from vivesphere.modules.data.schemas import Format, ImportReport
-from vivesphere.modules.data.transfer_service import TransferService
+from vivesphere.modules.data.tables.controllers import TableName
+from vivesphere.modules.data.transfers.service import TransferService
 
 FileFormat = Annotated[Format, QueryParameter(name="format", description="`json` is one array of objects, `jsonl` one a line.")]
 

@@ -1,0 +1,1 @@
+"""Who may touch which table: grants and refusals, which are the kernel's, shown and decided."""

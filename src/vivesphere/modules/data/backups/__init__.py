@@ -1,0 +1,1 @@
+"""Backups, and the upkeep of the whole database."""

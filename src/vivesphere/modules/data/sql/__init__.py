@@ -1,0 +1,1 @@
+"""SQL of people: one statement in, rows out."""

@@ -1,0 +1,1 @@
+"""Tables that people make: their shape, made and changed."""

@@ -1,0 +1,1 @@
+"""Records in whole files: imports and exports."""

@@ -141,7 +141,8 @@ async def test_an_unlucky_guest_does_not_keep_the_host_waiting(world: World) -> 
     holding = asyncio.create_task(world.quotes.write(unlucky, "guest", hold))
     await asyncio.to_thread(entered.wait)
     try:
-        await asyncio.wait_for(world.notes.write(unlucky, "host", lambda: None), 20)
+        async with asyncio.timeout(20):
+            await world.notes.write(unlucky, "host", lambda: None)
     finally:
         go.set()
     await holding
@@ -172,7 +173,7 @@ async def test_people_whose_rights_change_leave_neither_roles_nor_connections_be
             "AND pg_get_userbyid(a.grantee) LIKE '%people%'"
         )
         assert other.execute(logins).fetchone() == (2,)
-        assert other.execute(noted).fetchone() <= (4,)
+        assert (other.execute(noted).fetchone() or (5,)) <= (4,)
 
 
 async def test_a_role_that_owns_something_is_dropped_all_the_same(world: World) -> None:

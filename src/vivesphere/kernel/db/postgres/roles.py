@@ -184,7 +184,7 @@ class Roles:
         if name not in self._passwords:
             password = secrets.token_urlsafe(24) if is_guest(whose) else None
             statements += self._create(name, role, password)
-        granted = self._granted.get(name, frozenset())
+        granted = frozenset(self._granted.get(name, ()))
         for verb, towards, changed in (("REVOKE", "FROM", granted - rights), ("GRANT", "TO", rights - granted)):
             for table in sorted({table for table, _ in changed}):
                 statements += self._change(verb, towards, role, table, sorted(p for t, p in changed if t == table))

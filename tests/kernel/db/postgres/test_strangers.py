@@ -6,15 +6,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
+from tests.kernel.db.postgres.test_faults import engine_of
 from tests.kernel.db.world import Noted, World, bodies, items, put, run_sql
 from tests.support import postgres
+from tests.support.clock import FakeClock
 from tests.support.engines import on_postgres
 
+from vivesphere import tables
 from vivesphere.kernel import principals
+from vivesphere.kernel.db import migrate
 from vivesphere.kernel.db.access import TableDescription
 from vivesphere.kernel.db.errors import AccessDenied, DatabaseUnavailable, OutcomeUnknown, StatementFailed
-from vivesphere.kernel.db.handle import Unit
+from vivesphere.kernel.db.handle import Database, Unit
 from vivesphere.kernel.db.postgres.connection import Connection
 from vivesphere.kernel.db.postgres.guests import Guest
 from vivesphere.kernel.db.postgres.transactions import ALONE
@@ -136,7 +141,63 @@ async def test_an_unlucky_guest_does_not_keep_the_host_waiting(world: World) -> 
     holding = asyncio.create_task(world.quotes.write(unlucky, "guest", hold))
     await asyncio.to_thread(entered.wait)
     try:
-        await asyncio.wait_for(world.notes.write(unlucky, "host", lambda: None), 20)
+        async with asyncio.timeout(20):
+            await world.notes.write(unlucky, "host", lambda: None)
     finally:
         go.set()
     await holding
+
+
+async def test_people_whose_rights_change_leave_neither_roles_nor_connections_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vivesphere.kernel.db.postgres.roles.MOST_PEOPLE", 4)
+    monkeypatch.setattr("vivesphere.kernel.db.postgres.engine.GUEST_POOLS", 2)
+    database = world.database
+    database.access.permit(PermissionSnapshot(grants={ANN: {"garden": frozenset({"data.record.read"})}}))
+
+    def make(tx: Unit, name: str) -> None:
+        with tx.as_host():
+            run_sql(tx, f"CREATE TABLE {name} (id integer)")
+
+    for number in range(10):
+        table = msgspec.structs.replace(LEADS, name=f"data_leads_{number}")
+        await world.system.write(make, table.name)
+        database.access.replace([*database.access.describe(), table])
+        await database.engine.access_changed()
+        assert await database.handle(ANN).read(run_sql, "SELECT id FROM data_leads_0") == []
+    with postgres.connect(postgres.own_database()) as other:
+        logins = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename LIKE '%people%'"
+        noted = (
+            "SELECT count(*) FROM pg_class c, aclexplode(c.relacl) a WHERE relname = 'data_leads_0' "
+            "AND pg_get_userbyid(a.grantee) LIKE '%people%'"
+        )
+        assert other.execute(logins).fetchone() == (2,)
+        assert (other.execute(noted).fetchone() or (5,)) <= (4,)
+
+
+async def test_a_role_that_owns_something_is_dropped_all_the_same(world: World) -> None:
+    await world.database.handle(ANN).write(run_sql, "SELECT lo_from_bytea(0, 'kept')")
+    roles = engine_of(world)._roles
+    await asyncio.to_thread(roles.begin, world.database.access.policy)
+    with postgres.connect(postgres.own_database()) as other:
+        assert other.execute("SELECT count(*) FROM pg_largeobject_metadata").fetchone() == (0,)
+
+
+async def test_a_login_that_may_only_create_roles_keeps_guests_apart_as_well() -> None:
+    """The tests' own login is a superuser, which hides what it takes."""
+    name = "vs_keeper"
+    with postgres.new_database("template0") as made:
+        with postgres.connect(postgres.place_in(postgres.server(), "postgres")) as other:
+            other.execute(f"CREATE ROLE {name} LOGIN CREATEROLE")
+            other.execute(f"ALTER DATABASE {made.url.database} OWNER TO {name}")
+        place = postgres.place_in(made.url.set(username=name), str(made.url.database))
+        await asyncio.to_thread(migrate.bring_up_to_date, place, owners=tables.owners())
+        for _ in range(2):
+            database = await Database.open(place, clock=FakeClock())
+            assert database.health().status == "ok"
+            await database.handle(ANN).write(run_sql, "SELECT lo_from_bytea(0, 'kept')")
+            for principal in (ANN, principals.plugin("quotes"), principals.module("data")):
+                with pytest.raises(AccessDenied):
+                    await database.handle(principal).read(run_sql, "SELECT * FROM event_log")
+            await database.close()

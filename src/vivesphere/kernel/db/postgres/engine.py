@@ -25,7 +25,7 @@ from vivesphere.kernel.db.postgres.guests import GUEST_SECONDS, Guest, Watch
 from vivesphere.kernel.db.postgres.horizon import Horizon
 from vivesphere.kernel.db.postgres.opening import core_engine, open_raw, sentence
 from vivesphere.kernel.db.postgres.pool import Pool
-from vivesphere.kernel.db.postgres.roles import Roles
+from vivesphere.kernel.db.postgres.roles import Login, Roles
 from vivesphere.kernel.db.postgres.server_lock import ServerLock
 from vivesphere.kernel.db.postgres.threads import Threads
 from vivesphere.kernel.db.postgres.transactions import READ, WRITE, Transactions
@@ -36,6 +36,9 @@ from vivesphere.kernel.services import Health
 
 GUEST_POOL = PoolSize(1, 3)
 """Connections of one guest; all guests together have as many threads."""
+
+GUEST_POOLS = 16
+"""Of those that were used last; a guest who comes back after longer is connected anew."""
 
 LOOK_SECONDS = 5.0
 """Between two looks whether the server is still there and still ours."""
@@ -55,7 +58,7 @@ class PostgresEngine:
         self._horizon = Horizon()
         core = core_engine(place)
         self._pool = Pool(lambda: Connection(core, self._horizon), place.pool)
-        self._guest_pools: dict[str, Pool] = {}
+        self._guest_pools: dict[Login, Pool] = {}
         self._guest_lock = threading.Lock()
         self._watch = Watch()
         self._transactions = Transactions(self._pool, hooks, clock.now)
@@ -114,7 +117,7 @@ class PostgresEngine:
             groups=self._transactions.units,
             units=self._transactions.units,
             refused=self.hooks.refused,
-            read_connections=self._pool.open + sum(pool.open for pool in self._guest_pools.values()),
+            read_connections=self._pool.open + sum(pool.open for pool in tuple(self._guest_pools.values())),
         )
 
     def health(self) -> Health:
@@ -172,13 +175,19 @@ class PostgresEngine:
         """The pool of who may what this principal may."""
         if self._roles.trouble is not None:
             raise DatabaseUnavailable(self._roles.trouble)
-        role = self._role_of(principal)
+        login = self._roles.login(self._role_of(principal))
         with self._guest_lock:
-            pool = self._guest_pools.get(role)
-            if pool is None:
-                core = core_engine(self._place, self._roles.login(role), patience=GUEST_SECONDS)
-                pool = self._guest_pools[role] = Pool(lambda: Connection(core, self._horizon), GUEST_POOL)
-            return pool
+            # Back at the end, where the oldest is not.
+            pool = self._guest_pools.pop(login, None) or self._new_guest_pool(login)
+            self._guest_pools[login] = pool
+            oldest = self._guest_pools.pop(next(iter(self._guest_pools))) if len(self._guest_pools) > GUEST_POOLS else None
+        if oldest is not None:
+            oldest.close()
+        return pool
+
+    def _new_guest_pool(self, login: Login) -> Pool:
+        core = core_engine(self._place, login, patience=GUEST_SECONDS)
+        return Pool(lambda: Connection(core, self._horizon), GUEST_POOL)
 
     def _finished(self, work: Work) -> None:
         self._done.append(work)

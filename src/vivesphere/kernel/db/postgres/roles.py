@@ -36,6 +36,9 @@ _MEMBER = " WITH INHERIT FALSE, SET TRUE"
 
 LONGEST = 63
 GUEST_CONNECTIONS = 8
+MOST_PEOPLE = 32
+"""Roles of people. Every table that comes makes new ones, and all that may read a table are noted in one row of PostgreSQL's,
+which takes some hundreds."""
 TRIES = 5
 """PostgreSQL refuses to change the rights of one table twice at once, and a unit that defines tables may be at it."""
 
@@ -135,7 +138,8 @@ class Roles:
         with self._lock:
             rights = self._rights(principal, policy)
             name = self._name(principal, rights)
-            self._bring([self._wanted(name, principal, rights)])
+            spare = self._spare(policy) if _is_person(principal) and name not in self._passwords else ()
+            self._bring([self._wanted(name, principal, rights)], spare)
             self._found[principal] = (policy, name)
             return name
 
@@ -180,17 +184,31 @@ class Roles:
         if name not in self._passwords:
             password = secrets.token_urlsafe(24) if is_guest(whose) else None
             statements += self._create(name, role, password)
-        granted = self._granted.get(name, frozenset())
+        granted = frozenset(self._granted.get(name, ()))
         for verb, towards, changed in (("REVOKE", "FROM", granted - rights), ("GRANT", "TO", rights - granted)):
             for table in sorted({table for table, _ in changed}):
                 statements += self._change(verb, towards, role, table, sorted(p for t, p in changed if t == table))
         return Wanted(name, password, rights, statements)
 
-    def _bring(self, roles: Sequence[Wanted]) -> None:
-        """All of them or none. Raises psycopg.Error."""
-        self._run([statement for role in roles for statement in role.statements])
+    def _spare(self, policy: AccessPolicy) -> Sequence[str]:
+        """Roles of people, the oldest, that nobody bears under the policy, if there are many."""
+        people = [name for name in self._passwords if name.startswith(f"{self._prefix}people_")]
+        if len(people) < MOST_PEOPLE:
+            return ()
+        borne = {name for known, name in self._found.values() if known is policy}
+        return [name for name in people if name not in borne][: MOST_PEOPLE // 2]
+
+    def _bring(self, roles: Sequence[Wanted], spare: Sequence[str] = ()) -> None:
+        """All of them or none, and without those that are to spare. Raises psycopg.Error."""
+        dropped = [statement for name in spare for statement in self._drop(name)]
+        self._run([*dropped, *(statement for role in roles for statement in role.statements)])
+        for name in spare:
+            del self._passwords[name]
+            self._granted.pop(name, None)
         # Only now: of what was said in vain the next who asks has to say it again, above all a REVOKE.
         for role in roles:
+            # To the end, so that the first is the one that was asked about longest ago.
+            self._passwords.pop(role.role, None)
             self._passwords[role.role] = role.password
             self._granted[role.role] = set(role.rights)
 
@@ -217,13 +235,11 @@ class Roles:
                 yield change.format(sql.SQL("USAGE"), sql.SQL("SEQUENCE {}").format(sql.Identifier(SCHEMA, sequence)), role)
 
     def _drop(self, name: str) -> list[sql.Composed]:
-        role, schema = sql.Identifier(name), sql.Identifier(SCHEMA)
-        return [
-            sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}").format(schema, role),
-            sql.SQL("REVOKE ALL ON ALL SEQUENCES IN SCHEMA {} FROM {}").format(schema, role),
-            sql.SQL("REVOKE ALL ON SCHEMA {} FROM {}").format(schema, role),
-            sql.SQL("DROP ROLE {}").format(role),
-        ]
+        role = sql.Identifier(name)
+        inherit = sql.SQL(" WITH INHERIT TRUE" if self._version >= 160_000 else "")
+        become = [] if self._super else [sql.SQL("GRANT {} TO CURRENT_USER{}").format(role, inherit)]
+        # With its rights goes what it has made, such as large objects: PostgreSQL drops no role that owns anything.
+        return [*become, sql.SQL("DROP OWNED BY {}").format(role), sql.SQL("DROP ROLE {}").format(role)]
 
     def _deny_temporary_tables(self) -> None:
         """Whoever may log in may make temporary tables, unless the database's owner says otherwise."""

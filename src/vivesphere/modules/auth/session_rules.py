@@ -15,8 +15,8 @@ from vivesphere.modules.auth.repository import SessionRecord, UserRecord
 USED_UP_FOR = timedelta(days=1)
 """Sessions are kept a day beyond their end, so that a stolen old token still meets its family."""
 
-NEWEST = "~"
-"""Sorts behind every id."""
+NEWEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+"""Sorts behind every id, however the database collates: it is of the same letters."""
 
 
 class Successor(msgspec.Struct, frozen=True, kw_only=True):

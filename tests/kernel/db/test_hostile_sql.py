@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from tests.kernel.db.world import (
     NOTES,
     QUOTES,
+    Noted,
     World,
     bodies,
     items,
@@ -356,3 +357,16 @@ async def test_a_new_policy_reaches_connections_that_are_open(furnished: World) 
         with pytest.raises(AccessDenied):
             await act(bodies, notes)
     assert await furnished.letters.read(bodies, notes) == ["kept"]
+
+
+async def test_the_hosts_part_of_a_guests_unit_has_no_guests_limits(furnished: World) -> None:
+    """A guest that used up its time, or that tells of much, does not make the writer look ill."""
+
+    def late_and_much(tx: Unit) -> None:
+        for number in range(300):
+            tx.emit(Noted(body=str(number)))
+        tx.hurry(0)
+
+    await furnished.quotes.write(late_and_much)
+    assert len(furnished.dispatched) == 300
+    assert furnished.database.health().status == "ok"

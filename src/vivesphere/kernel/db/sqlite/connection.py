@@ -17,11 +17,11 @@ from sqlalchemy.pool import NullPool
 from vivesphere.kernel.bus.in_flight import Settlement
 from vivesphere.kernel.db.access import AccessPolicy
 from vivesphere.kernel.db.errors import AccessDenied, DatabaseError, ReadOnly
-from vivesphere.kernel.db.event_rows import LogRow
+from vivesphere.kernel.db.event_rows import COLUMNS, LogRow
 from vivesphere.kernel.db.sqlite import unasked
 from vivesphere.kernel.db.sqlite.authorizer import KERNEL_SAVEPOINT, Authorizer
 from vivesphere.kernel.db.sqlite.errors import code_of, meaning
-from vivesphere.kernel.db.sqlite.event_rows import write_rows
+from vivesphere.kernel.db.sqlite.event_rows import AT_ONCE, write_rows
 from vivesphere.kernel.db.sqlite.settling import settle
 from vivesphere.kernel.db.types import to_microseconds
 from vivesphere.kernel.principals import SYSTEM, Principal
@@ -49,7 +49,8 @@ _GUEST_LIMITS = {
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
     sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 50,
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 500,
-    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 1000,
+    # The host writes its events on this connection, too.
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: AT_ONCE[0] * len(COLUMNS),
 }
 _PRAGMAS = (
     "PRAGMA synchronous=FULL",
@@ -200,6 +201,10 @@ class Connection:
 
     def hurry(self, seconds: float) -> None:
         self._deadline = min(self._deadline, time.monotonic() + seconds)
+
+    def take_time(self) -> None:
+        """The rule is over: what the host has to add is not stopped for the time that the guest took."""
+        self._deadline = math.inf
 
     def append(self, rows: Sequence[LogRow]) -> Sequence[int]:
         return write_rows(self.raw, rows)

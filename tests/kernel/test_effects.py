@@ -36,6 +36,8 @@ from vivesphere.kernel.effects import (
 from vivesphere.kernel.outbound import Outbound
 from vivesphere.kernel.permissions import Permissions
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 TOOLS = principals.module("tools")
 QUOTES = principals.plugin("quotes")
 ANNA = principals.user("anna")

@@ -41,11 +41,24 @@ async def open_database(
     clock = clock or FakeClock()
     owners = _owners(models)
     place = await asyncio.to_thread(_prepared, tmp_path, owners, extra or {}, clock.now())
-    database = await Database.open(place, clock=clock)
+    database = await Database.open(place, clock=_Undisturbed(clock))
     try:
         yield database
     finally:
         await database.close()
+
+
+class _Undisturbed:
+    """The test's clock, as the database has it. PostgreSQL's engine sleeps between its looks at itself: on no clock here, so
+    that who waits until somebody sleeps on the test's waits for the part that is tested."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.now = clock.now
+        self.timestamp = clock.timestamp
+        self.monotonic = clock.monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.Event().wait()
 
 
 def place_of(tmp_path: Path) -> Place:

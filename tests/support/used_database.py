@@ -33,7 +33,7 @@ def used_database(file: Path, events: int = 100) -> Path:
     bring_up_to_date(SqlitePlace(file), owners=tables.owners())
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("INSERT INTO projects VALUES ('default', 'Default', 1767614400000000)")
-        connection.execute("INSERT INTO users VALUES ('u1', 'Ada ☕', 'ada ☕', 'hash', -1)")
+        connection.execute("INSERT INTO users VALUES ('u1', 'Ada ☕', 'ada ☕', 'hash', -1, -1)")
         add_events(connection, range(events))
         connection.execute("DELETE FROM event_log WHERE seq = (SELECT max(seq) FROM event_log)")
         sealed = bytes(range(256))

@@ -10,6 +10,7 @@ import pytest
 from tests.support.bus import BusForTests
 from tests.support.clock import FakeClock, settle
 from tests.support.database import open_database
+from tests.support.engines import on_sqlite
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus import audit
@@ -26,6 +27,8 @@ from vivesphere.kernel.db.handle import Database, Unit
 from vivesphere.kernel.db.sqlite.connection import Connection
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.principals import SYSTEM
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 BOTS = principals.module("bots")
 
@@ -211,6 +214,7 @@ async def recorded(database: Database) -> list[RecordedEvent]:
     return list(reversed((await database.handle(SYSTEM).read(history, HistoryQuery(), 5000)).items))
 
 
+@on_sqlite  # a file can be told to grow no further
 async def test_the_bus_goes_on_when_the_disk_is_full_and_nothing_that_waits_is_lost(tmp_path: Path) -> None:
     async with open_database(tmp_path, models=[]) as database, BusForTests() as world:
         recorder = AuditRecorder(DatabaseEventLog(database.handle).append, world.clock, capacity=3000)

@@ -35,6 +35,8 @@ from vivesphere.kernel.db.handle import Database, DatabaseHandle, Unit
 from vivesphere.kernel.principals import SYSTEM
 from vivesphere.kernel.services import Health
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 DOOR = principals.module("door")
 HALL = principals.module("hall")
 NAME = "module:hall/bell"

@@ -18,6 +18,8 @@ from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.lifetime import Lifetime
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 class Unspeakable(Exception):
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from tests.support.bus import BusForTests
 from tests.support.database import open_database
@@ -16,6 +17,8 @@ from vivesphere.kernel.db.event_log import log
 from vivesphere.kernel.db.handle import Unit
 from vivesphere.kernel.events import BreakerOpened
 from vivesphere.kernel.principals import SYSTEM
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 class Bred(Event, durable=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.database import open_database
+from tests.support.engines import on_sqlite
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus.errors import LogUnavailable, PayloadInvalid, TopicInvalid
@@ -14,6 +15,8 @@ from vivesphere.kernel.db.event_log import HistoryQuery
 from vivesphere.kernel.db.handle import Database
 from vivesphere.kernel.db.sqlite.engine import SqliteEngine
 from vivesphere.kernel.principals import SYSTEM
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 DOOR = principals.module("door")
 
@@ -65,6 +68,7 @@ async def test_a_durable_event_that_cannot_be_recorded_is_no_success(database: D
         await log.record(DOOR, Rang(number=1))
 
 
+@on_sqlite  # a file can be told to grow no further
 async def test_who_publishes_on_a_full_disk_is_told_and_can_go_on_when_there_is_space(database: Database) -> None:
     log = DatabaseEventLog(database.handle)
     told: list[int] = []

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 from tests.support.clock import FakeClock
 from tests.support.database import open_database
+from tests.support.engines import on_sqlite
 
 from vivesphere.kernel import principals
 from vivesphere.kernel.bus import retention as bus_retention
@@ -33,6 +34,8 @@ from vivesphere.kernel.db.sqlite import engine as sqlite
 from vivesphere.kernel.db.sqlite.connection import restart_wal
 from vivesphere.kernel.ids import new_id
 from vivesphere.kernel.principals import SYSTEM
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 DAY = 86_400.0
 DOOR = principals.module("door")
@@ -291,6 +294,7 @@ async def test_replies_are_kept_for_a_day(world: World, monkeypatch: pytest.Monk
     assert await world.sql("SELECT key FROM kept_replies") == [("late",)]
 
 
+@on_sqlite  # the file and its log are measured; PostgreSQL's autovacuum keeps its own time
 async def test_the_log_keeps_under_its_ceiling_while_live_events_pour_in(world: World) -> None:
     ceiling = 2 * MIB
     keeping = world.keeping(keep_bytes=ceiling)
@@ -314,6 +318,7 @@ async def test_the_log_keeps_under_its_ceiling_while_live_events_pour_in(world: 
     assert world.clock.monotonic() == 0, "room was made without waiting for the next look"
 
 
+@on_sqlite  # PostgreSQL gives no pages back: autovacuum makes room for what comes
 async def test_what_is_deleted_leaves_the_file_smaller(world: World) -> None:
     empty = world.pages()
     for _ in range(10):
@@ -385,6 +390,7 @@ async def test_no_room_to_be_made_is_for_the_append_to_say(world: World) -> None
     assert recorder.trouble == "live events cannot be recorded now: the database is closed"
 
 
+@on_sqlite  # SQLite's own write-ahead log
 async def test_a_log_that_sqlite_writes_ahead_is_begun_anew_when_it_grew_too_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -428,6 +434,7 @@ async def test_only_the_kernel_gives_pages_back(world: World) -> None:
         await world.database.handle(DOOR).write(retention.give_back, 1)
 
 
+@on_sqlite  # PostgreSQL has no pages to give back
 async def test_a_unit_gives_back_as_many_pages_as_it_says(world: World) -> None:
     await world.record(*(Rang() for _ in range(200)))
     await world.system.write(lambda tx: tx.execute(sa.delete(log)))

@@ -102,6 +102,8 @@ SUBQUERIES = _kind(
         "INSERT INTO {own} (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET body = 'x' WHERE (SELECT body FROM {secret}) > ''",
     ),
     ("insert from", "INSERT INTO {own} (body) SELECT body FROM {secret}"),
+    ("insert whole rows", "INSERT INTO {own} SELECT * FROM {secret}"),
+    ("insert whole rows of a core table", "INSERT INTO {own} SELECT ALL * FROM {core}"),
     ("update from", "UPDATE {own} SET body = s.body FROM {secret} AS s WHERE s.id = {own}.id"),
     ("delete with another's", "DELETE FROM {own} USING {secret} AS s WHERE s.id = {own}.id"),
     ("lateral", "SELECT l.body FROM {own} AS o CROSS JOIN LATERAL (SELECT body FROM {secret}) AS l"),

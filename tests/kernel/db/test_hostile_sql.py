@@ -11,12 +11,14 @@ import sqlalchemy as sa
 from tests.kernel.db.world import (
     NOTES,
     QUOTES,
+    Noted,
     World,
     bodies,
     items,
     letters,
     notes,
     put,
+    rolls,
     run_sql,
 )
 
@@ -24,7 +26,7 @@ from vivesphere.kernel.cause import Cause, acting_under
 from vivesphere.kernel.db.errors import AccessDenied, DatabaseError, StatementFailed
 from vivesphere.kernel.db.fingerprint import fingerprint
 from vivesphere.kernel.db.handle import Unit
-from vivesphere.kernel.db.sqlite.connection import takes_columns_unasked
+from vivesphere.kernel.db.sqlite.unasked import taken_unasked
 from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.principals import Principal
 
@@ -229,7 +231,40 @@ async def test_a_statement_that_another_prepared_is_checked_again(furnished: Wor
     ],
 )
 def test_joins_that_sqlite_asks_nobody_about_are_known_by_their_keyword(sql: str, taken: bool) -> None:
-    assert takes_columns_unasked(sql) is taken
+    assert (taken_unasked(sql) is not None) is taken
+
+
+@pytest.mark.parametrize(
+    ("sql", "taken"),
+    [
+        ("INSERT INTO a SELECT * FROM b", True),
+        ("replace into a select all/*x*/* from b", True),
+        ("INSERT OR IGNORE INTO[a]AS'--'SELECT--x\n*FROM b", True),
+        ("INSERT/**/INTO`a` SELECT \ufeff /*/ */ * FROM b", True),
+        ('INSERT INTO a AS "/*" SELECT * FROM b', True),
+        ("INSERT INTO a SELECT b.* FROM b", False),
+        ("INSERT INTO a (c) SELECT 2 * c FROM b", False),
+        ("INSERT INTO a VALUES ('SELECT *'), ((SELECT count(*) FROM b))", False),
+        ("INSERT INTO a VALUES (1) -- SELECT *", False),
+        ("INSERT INTO a VALUES (1) /* SELECT *", False),
+        ("SELECT * FROM a WHERE b = 'into'", False),
+        ("SELECT * FROM pinto", False),
+    ],
+)
+def test_copies_that_sqlite_asks_nobody_about_are_known_by_their_star(sql: str, taken: bool) -> None:
+    assert (taken_unasked(sql) is not None) is taken
+
+
+@pytest.mark.parametrize("verb", ["INSERT", "INSERT OR IGNORE", "REPLACE"])
+async def test_no_table_is_copied_whole_without_being_asked_about(furnished: World, verb: str) -> None:
+    """Only between tables that are made alike, which those of two plugins can be."""
+    await furnished.quotes.write(run_sql, "DELETE FROM ext_quotes__items")
+    before = await furnished.bodies(rolls)
+    with pytest.raises(AccessDenied, match=r"may not copy \* into a table: name the columns"):
+        await furnished.quotes.write(run_sql, f"{verb} INTO ext_quotes__items SELECT * FROM ext_dice__rolls")  # noqa: S608 - its own words
+    with pytest.raises(AccessDenied, match="may not read ext_dice__rolls"):
+        await furnished.quotes.write(run_sql, f"{verb} INTO ext_quotes__items SELECT r.* FROM ext_dice__rolls AS r")  # noqa: S608 - its own words
+    assert (await furnished.bodies(items), await furnished.bodies(rolls)) == ([], before)
 
 
 async def test_such_a_join_is_refused_in_all_its_ways_and_told_of(furnished: World) -> None:
@@ -322,3 +357,16 @@ async def test_a_new_policy_reaches_connections_that_are_open(furnished: World) 
         with pytest.raises(AccessDenied):
             await act(bodies, notes)
     assert await furnished.letters.read(bodies, notes) == ["kept"]
+
+
+async def test_the_hosts_part_of_a_guests_unit_has_no_guests_limits(furnished: World) -> None:
+    """A guest that used up its time, or that tells of much, does not make the writer look ill."""
+
+    def late_and_much(tx: Unit) -> None:
+        for number in range(300):
+            tx.emit(Noted(body=str(number)))
+        tx.hurry(0)
+
+    await furnished.quotes.write(late_and_much)
+    assert len(furnished.dispatched) == 300
+    assert furnished.database.health().status == "ok"

@@ -17,6 +17,8 @@ from vivesphere.kernel.events import TableAccessDenied
 from vivesphere.kernel.principals import SYSTEM
 from vivesphere.modules.audit.service import entry_of
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 class KeyMade(Event):
     topic = "auth.user.key_made"

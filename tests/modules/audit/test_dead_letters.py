@@ -20,6 +20,8 @@ from vivesphere.modules.audit.dead_letters import DeadLetterService
 from vivesphere.modules.audit.errors import LetterUnknown
 from vivesphere.modules.audit.events import EventService
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 BOTS = principals.module("bots")
 PATH = "/api/v1/events/dead-letters"
 REPLAY = "POST /api/v1/events/replay"

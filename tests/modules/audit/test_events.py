@@ -25,6 +25,8 @@ from vivesphere.kernel.principals import SYSTEM
 from vivesphere.modules.audit.errors import EventUnknown
 from vivesphere.modules.audit.events import EventService
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 BOTS = principals.module("bots")
 
 

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.modules.plans.test_runs import statuses, tool, wait
 from tests.modules.plans.world import World, running_world
+from tests.support.engines import on_postgres, on_sqlite
 
 from vivesphere.contracts.plans import RunAccepted, StartRun
 from vivesphere.contracts.tools import RunTool, ToolResult
@@ -16,8 +18,15 @@ from vivesphere.kernel.db.errors import DatabaseUnavailable
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.modules.plans import rules
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 EXAMPLES = settings.default.max_examples // 4 if settings.default else 25
-"""Each opens a database: fewer than elsewhere, but more when `make soak` asks for more."""
+"""Each opens a database: fewer than elsewhere, but more when `make soak` asks for more. Fewer still on PostgreSQL, where
+each takes longer."""
+
+# The fixture only says which database it is, and that stays the same from example to example.
+few = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+fewer = settings(few, max_examples=EXAMPLES // 5)
 
 PLANS = principals.module("plans")
 
@@ -112,9 +121,17 @@ async def rise(world: World, fuse: Fuse) -> None:
     await world.start(Journal.until(world, fuse))
 
 
+@on_sqlite
 @given(steps=plans(), moments=st.integers(0, 14))
-@settings(max_examples=EXAMPLES)
+@few
 def test_no_transition_is_a_bad_moment_to_die(steps: list[dict[str, Any]], moments: int) -> None:
+    asyncio.run(die_after_a_transition(steps, moments))
+
+
+@on_postgres
+@given(steps=plans(), moments=st.integers(0, 14))
+@fewer
+def test_no_transition_is_a_bad_moment_to_die_on_postgresql(steps: list[dict[str, Any]], moments: int) -> None:
     asyncio.run(die_after_a_transition(steps, moments))
 
 
@@ -135,9 +152,17 @@ async def die_after_a_transition(steps: list[dict[str, Any]], moments: int) -> N
         assert len(world.bots.queued) == sum(step["kind"] == "message" for step in steps)
 
 
+@on_sqlite
 @given(steps=plans(), moments=st.integers(0, 30))
-@settings(max_examples=EXAMPLES)
+@few
 def test_whenever_it_dies_nothing_is_done_twice(steps: list[dict[str, Any]], moments: int) -> None:
+    asyncio.run(die_anywhere(steps, moments))
+
+
+@on_postgres
+@given(steps=plans(), moments=st.integers(0, 30))
+@fewer
+def test_whenever_it_dies_nothing_is_done_twice_on_postgresql(steps: list[dict[str, Any]], moments: int) -> None:
     asyncio.run(die_anywhere(steps, moments))
 
 

@@ -13,6 +13,8 @@ from vivesphere.kernel.bus.errors import HopLimitExceeded, NotPermitted, RateLim
 from vivesphere.kernel.cause import HOP_LIMIT, Cause, Mode, acting_under
 from vivesphere.kernel.db.errors import DatabaseUnavailable
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 def tool(step: str, name: str = "text.echo", /, *, after: list[str] | None = None, **arguments: Any) -> dict[str, Any]:
     made: dict[str, Any] = {"id": step, "kind": "tool", "tool": name, "arguments": arguments}

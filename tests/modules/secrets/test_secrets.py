@@ -18,6 +18,8 @@ from vivesphere.modules.secrets.models import SecretRow
 from vivesphere.modules.secrets.schemas import Secret
 from vivesphere.modules.secrets.service import LARGEST_VALUE, SecretService
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 BOTS = principals.module("bots")
 PASSWORD = "correct horse battery staple"
 

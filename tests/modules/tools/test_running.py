@@ -34,6 +34,8 @@ from vivesphere.modules.tools.settings import ToolsSettings
 from vivesphere.sdk import PluginError, tool
 from vivesphere.sdk.acts import next_key
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 MODULE = principals.module("bots")
 SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -16,6 +16,8 @@ from vivesphere.kernel.bus.errors import NotPermitted, RequestTimeout
 from vivesphere.kernel.db.handle import DatabaseHandle
 from vivesphere.modules.triggers import rules
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 TOOL = {"kind": "tool", "tool": "text.echo", "arguments": {"a": 1}}
 
 

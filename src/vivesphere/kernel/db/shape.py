@@ -18,6 +18,8 @@ Layout = Literal["records", "rows"]
 
 CACHED_SHAPES = 256
 
+# Compared byte by byte on both.
+_RECORD_ID = Id().with_variant(sa.String(36, collation="C"), "postgresql")
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -48,13 +50,18 @@ def metadata() -> sa.MetaData:
     return sa.MetaData(naming_convention={"pk": "pk__%(table_name)s"})
 
 
+def layout_of(name: str) -> Layout:
+    """The layout of the table that the database calls so: a plugin's or one of people."""
+    return "rows" if name.startswith("ext_") else "records"
+
+
 def keys(layout: Layout) -> Iterator[sa.Column[Any]]:
     """The columns that every table of this layout has."""
     if layout == "rows":
         # SQLite counts only in a column that is exactly INTEGER.
         yield sa.Column("id", _ROW_ID, sa.Identity(), primary_key=True)
         return
-    yield sa.Column("id", Id, primary_key=True, server_default=_FreshId())
+    yield sa.Column("id", _RECORD_ID, primary_key=True, server_default=_FreshId())
     yield sa.Column("version", SYSTEM_TYPES["version"].sql, nullable=False, server_default=sa.text("1"))
     for name in ("created_at", "updated_at"):
         yield sa.Column(name, SYSTEM_TYPES[name].sql, nullable=False, server_default=_Now())

@@ -104,6 +104,22 @@ LET_THROUGH = [
         ),
     ),
     (
+        "INSERT INTO items SELECT * FROM tags JOIN (SELECT count(*) AS n FROM items) AS c",
+        (
+            "INSERT INTO `ext_quotes__items` AS `items` SELECT `tags`.*, `c`.* FROM `ext_quotes__tags` AS `tags` JOIN "
+            "(SELECT COUNT(*) AS `n` FROM `ext_quotes__items` AS `items`) AS `c` ON TRUE"
+        ),
+        (
+            'INSERT INTO "ext_quotes__items" AS "items" SELECT * FROM "ext_quotes__tags" AS "tags" JOIN '
+            '(SELECT COUNT(*) AS "n" FROM "ext_quotes__items" AS "items") AS "c" ON TRUE'
+        ),
+    ),
+    (
+        "INSERT INTO items SELECT * FROM (SELECT 1)",
+        "INSERT INTO `ext_quotes__items` AS `items` SELECT * FROM (SELECT 1)",
+        'INSERT INTO "ext_quotes__items" AS "items" SELECT * FROM (SELECT 1)',
+    ),
+    (
         'SELECT current_user, "date", text, [comment], `last` FROM data_leads WHERE a IS NOT DISTINCT FROM b AND c IS NULL',
         (
             "SELECT `current_user`, `date`, `text`, `comment`, `last` FROM `data_leads` AS `data_leads` WHERE `a` IS `b` AND "

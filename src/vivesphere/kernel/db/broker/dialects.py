@@ -59,6 +59,17 @@ def _returning(part: exp.Expr) -> None:
             column.set("table", None)
 
 
+def _whole_rows(part: exp.Expr) -> None:
+    """What is inserted names the tables its columns are of: SQLite copies a bare `*` without asking whose the table is."""
+    select = part.parent
+    if not isinstance(select, exp.Select) or select.find_ancestor(exp.Insert) is None:
+        return
+    sources = [each.this for each in (select.args.get("from_"), *(select.args.get("joins") or ())) if each is not None]
+    if sources and all(each.alias_or_name for each in sources):
+        stars = [exp.Column(this=exp.Star(), table=exp.Identifier(this=each.alias_or_name, quoted=True)) for each in sources]
+        select.set("expressions", [new for old in select.expressions for new in (stars if old is part else [old])])
+
+
 def _like(part: exp.Expr) -> None:
     """Without regard to case, as in SQLite."""
     part.replace(exp.ILike(this=part.this, expression=part.expression))
@@ -83,7 +94,7 @@ def _round(part: exp.Expr) -> None:
 
 
 _RULES: Final[Mapping[Dialect, Mapping[type[exp.Expr], Callable[[exp.Expr], None]]]] = {
-    "sqlite": {exp.OnConflict: _keys_of_conflict, exp.Cast: _cast, exp.Returning: _returning},
+    "sqlite": {exp.OnConflict: _keys_of_conflict, exp.Cast: _cast, exp.Returning: _returning, exp.Star: _whole_rows},
     "postgresql": {
         exp.OnConflict: _keys_of_conflict,
         exp.Cast: _cast,

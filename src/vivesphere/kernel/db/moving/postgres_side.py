@@ -71,6 +71,10 @@ class PostgresSide:
                 index.create(self.connection)
             for key in sorted(table.foreign_key_constraints, key=lambda each: str(each.name)):
                 self.connection.execute(sa.schema.AddConstraint(key, isolate_from_table=False))
+        # What counts goes on after the last row: a file counts without keeping where it is.
+        for name, sequence in self._sequences([str(table.name) for table in tables]).items():
+            last = sql.SQL("SELECT setval(%s::regclass, max(id)) FROM {} HAVING max(id) > 0").format(sql.Identifier(name))
+            self._raw.execute(last, (sequence,))
 
     def numbers(self, tables: Sequence[str]) -> Mapping[str, int]:
         found = {}

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from vivesphere.kernel.db.moving.errors import MoveFailed
 from vivesphere.kernel.db.ownership import RESERVED
+from vivesphere.kernel.db.shape import keys, layout_of
 
 VERSION_TABLE = "alembic_version"
 
@@ -78,8 +79,11 @@ def made_anew(tables: Sequence[sa.Table]) -> Sequence[sa.Table]:
 
 
 def _anew(table: sa.Table, metadata: sa.MetaData) -> sa.Table:
-    """What is unique has an index (`ddl.py`), and a check nobody who makes such tables may write."""
-    copy = sa.Table(table.name, metadata, *(_column(column) for column in table.columns))
+    """What is unique has an index (`ddl.py`), and a check nobody who makes such tables may write. The columns that `ddl.py`
+    gives to every table are of its making here, too: each database makes their defaults in words of its own."""
+    given = {str(column.name): column for column in keys(layout_of(str(table.name)))}
+    columns = [given[each.name] if each.name in given else _column(each) for each in table.columns]
+    copy = sa.Table(table.name, metadata, *columns)
     if key := [column.name for column in table.primary_key]:
         copy.append_constraint(sa.PrimaryKeyConstraint(*key))
     for constraint in table.foreign_key_constraints:

@@ -59,6 +59,9 @@ class Mover:
             raise MoveFailed(f"There is nothing to move: {source} is not there yet.")
         if now.pending:
             raise MoveFailed(f"{source} is at {now.revision}, and {now.head} is the newest: `vivesphere db upgrade` first.")
+        with _explained(source, target), reading(source) as side:
+            if migrate.is_unfinished(side.connection):
+                raise MoveFailed(f"{source} is what an earlier move began to fill and did not finish: name where it came from.")
         if isinstance(target, SqlitePlace):
             return self._to_file(source, target.file, force=force, progress=progress)
         return self.fill_server(source, target, force=force, progress=progress)

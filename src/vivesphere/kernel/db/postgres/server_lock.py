@@ -1,5 +1,6 @@
 """One server for a database: a lock of the session that PostgreSQL lets go of when the server's connection ends."""
 
+from contextlib import suppress
 from typing import Final
 
 import psycopg
@@ -50,5 +51,8 @@ class ServerLock:
 
     def release(self) -> None:
         if self._holding is not None:
+            # The server notices late that a connection has ended, and the next one of ours may start at once.
+            with suppress(psycopg.Error):
+                self._holding.execute("SELECT pg_advisory_unlock(%s)", (SERVER_LOCK,))
             self._holding.close()
             self._holding = None

@@ -1,8 +1,6 @@
 """One SQLite connection, whom it serves now, and the statements that only the kernel may speak."""
 
-import functools
 import math
-import re
 import secrets
 import sqlite3
 import time
@@ -19,10 +17,11 @@ from sqlalchemy.pool import NullPool
 from vivesphere.kernel.bus.in_flight import Settlement
 from vivesphere.kernel.db.access import AccessPolicy
 from vivesphere.kernel.db.errors import AccessDenied, DatabaseError, ReadOnly
-from vivesphere.kernel.db.event_rows import LogRow
+from vivesphere.kernel.db.event_rows import COLUMNS, LogRow
+from vivesphere.kernel.db.sqlite import unasked
 from vivesphere.kernel.db.sqlite.authorizer import KERNEL_SAVEPOINT, Authorizer
 from vivesphere.kernel.db.sqlite.errors import code_of, meaning
-from vivesphere.kernel.db.sqlite.event_rows import write_rows
+from vivesphere.kernel.db.sqlite.event_rows import AT_ONCE, write_rows
 from vivesphere.kernel.db.sqlite.settling import settle
 from vivesphere.kernel.db.types import to_microseconds
 from vivesphere.kernel.principals import SYSTEM, Principal
@@ -50,7 +49,8 @@ _GUEST_LIMITS = {
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
     sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 50,
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 500,
-    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 1000,
+    # The host writes its events on this connection, too.
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: AT_ONCE[0] * len(COLUMNS),
 }
 _PRAGMAS = (
     "PRAGMA synchronous=FULL",
@@ -62,29 +62,16 @@ _PRAGMAS = (
 _KEPT = "SELECT fingerprint, reply FROM kept_replies WHERE asker = ? AND key = ?"
 _KEEP = "INSERT INTO kept_replies (asker, key, fingerprint, reply, created_at) VALUES (?, ?, ?, ?, ?)"
 
-# Any text in which SQLite's tokenizer finds one of these keywords matches; some others match too, such as a literal 'using'.
-_UNASKED = re.compile(r"(?<![A-Za-z_])(using|natural)(?![A-Za-z0-9_])", re.IGNORECASE | re.ASCII)
-
-
-class UnaskedColumns(sqlite3.DatabaseError):
-    """SQLite does not ask the authorizer about the columns that USING and NATURAL join by, and
-    `… FULL JOIN letters USING (body)` reads them all: a hole in the wall that only the text of the statement shows."""
-
-    sqlite_errorcode = sqlite3.SQLITE_AUTH
-    refusal = ("join by", "USING or NATURAL: join ON the columns")
-
 
 class _Cursor(sqlite3.Cursor):
     """Looks at each statement before SQLite does. An event of SQLAlchemy could as well, at five times the cost."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> "_Cursor":
-        if takes_columns_unasked(sql):
-            raise UnaskedColumns("not authorized")
+        unasked.check(sql)
         return super().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Any, /) -> "_Cursor":
-        if takes_columns_unasked(sql):
-            raise UnaskedColumns("not authorized")
+        unasked.check(sql)
         return super().executemany(sql, parameters)
 
 
@@ -206,7 +193,7 @@ class Connection:
     def explain(self, error: BaseException | None, *, writable: bool) -> DatabaseError:
         code = code_of(error)
         if code == sqlite3.SQLITE_AUTH:
-            refusal = error.refusal if isinstance(error, UnaskedColumns) else self.authorizer.refusal
+            refusal = error.refusal if isinstance(error, unasked.Unasked) else self.authorizer.refusal
             return AccessDenied(self.principal, *refusal)
         if code == sqlite3.SQLITE_READONLY and not writable:
             return ReadOnly("a read writes nothing: use db.write")
@@ -214,6 +201,10 @@ class Connection:
 
     def hurry(self, seconds: float) -> None:
         self._deadline = min(self._deadline, time.monotonic() + seconds)
+
+    def take_time(self) -> None:
+        """The rule is over: what the host has to add is not stopped for the time that the guest took."""
+        self._deadline = math.inf
 
     def append(self, rows: Sequence[LogRow]) -> Sequence[int]:
         return write_rows(self.raw, rows)
@@ -263,12 +254,6 @@ class Connection:
 
     def _out_of_time(self) -> bool:
         return time.monotonic() > self._deadline
-
-
-@functools.lru_cache(maxsize=1024)
-def takes_columns_unasked(sql: str) -> bool:
-    """Whether a statement may read columns that SQLite asks no authorizer about: where a join's keyword stands, or seems to."""
-    return _UNASKED.search(sql) is not None
 
 
 Connect = Callable[[], Connection]

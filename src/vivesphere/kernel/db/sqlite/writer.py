@@ -199,6 +199,7 @@ class Writer:
 
     def _finish(self, connection: Connection, group: Sequence[Work]) -> Sequence[Envelope[Any]]:
         """The epilogue and the commit."""
+        connection.take_time()
         try:
             envelopes = self._record(connection, group)
             self._acknowledge(connection, group)

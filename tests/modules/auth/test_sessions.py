@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.modules.auth.world import BROWSER, FIREFOX, HOME, AuthWorld, auth_world, sessions_of
 from tests.support.clock import settle
+from tests.support.engines import on_sqlite
 
 from vivesphere.contracts.auth import RefreshTokenReused, SessionEnded
 from vivesphere.kernel import principals
@@ -15,6 +16,8 @@ from vivesphere.modules.auth import session_rules
 from vivesphere.modules.auth.devices import device_name
 from vivesphere.modules.auth.errors import SessionUnknown, TokenRefused
 from vivesphere.modules.auth.session_service import PRUNED_EVERY, Client
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 THIEF = Client(address="203.0.113.9", agent="curl/8.5.0")
 
@@ -149,6 +152,7 @@ async def test_a_lost_answer_is_given_again_after_a_restart_unless_the_vault_is_
         await stranger.refresh(tokens.refresh_token, HOME)
 
 
+@on_sqlite  # what is looked at is the file; what is written into it is the same on both
 async def test_no_token_is_on_the_disk(world: AuthWorld) -> None:
     await world.add()
     tokens = await world.sign_in()

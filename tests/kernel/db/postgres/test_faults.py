@@ -22,7 +22,7 @@ from vivesphere.kernel.db.errors import (
 from vivesphere.kernel.db.handle import Database, Unit
 from vivesphere.kernel.db.location import PoolSize, PostgresPlace
 from vivesphere.kernel.db.postgres.connection import Connection
-from vivesphere.kernel.db.postgres.engine import PostgresEngine
+from vivesphere.kernel.db.postgres.engine import LOOK_SECONDS, PostgresEngine
 from vivesphere.kernel.errors import StartError
 
 pytestmark = [on_postgres, pytest.mark.usefixtures("engine")]
@@ -242,3 +242,18 @@ async def test_no_event_comes_late(world: World) -> None:
     await quick
     assert [envelope.seq for envelope in world.dispatched] == [1, 2]
     assert await world.letters.read(lambda tx: tx.horizon) == 2
+
+
+async def test_it_looks_after_itself_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    with postgres.new_database() as place:
+        database = await Database.open(place, clock=clock)
+        try:
+            monkeypatch.setattr(PostgresEngine, "_look", lambda _: "another server has it")
+            assert database.health().status == "ok"
+            await clock.advance(LOOK_SECONDS)
+            async with asyncio.timeout(10):
+                while database.health().status == "ok":  # noqa: ASYNC110 - a plain fact, with no event to it
+                    await asyncio.sleep(0)
+        finally:
+            await database.close()

@@ -25,6 +25,8 @@ from vivesphere.modules.auth.errors import (
 from vivesphere.modules.auth.roles import ROLES
 from vivesphere.modules.auth.session_service import Client
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 async def test_a_user_signs_in_whatever_the_case_of_the_name(world: AuthWorld) -> None:
     await world.add("Ada", "manager")

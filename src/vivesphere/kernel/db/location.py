@@ -12,7 +12,7 @@ Environment = Literal["development", "staging", "production"]
 
 NOT_UNDERSTOOD = (
     "VIVESPHERE_DATABASE_URL is not understood: write sqlite:///path/to/file.db, the path of a file, "
-    "or postgresql://user:password@host/database."
+    "or postgresql://name@server/database, with the password after the name and a colon."
 )
 NOT_A_FILE = (
     "The database has to be a file, since several connections share it: "

@@ -23,7 +23,7 @@ Filter = Annotated[
     str | None,
     QueryParameter(
         name="filter",
-        max_length=10_000,
+        max_length=3_000,
         description='A condition as JSON, such as `{"status": "open", "age": {"$gte": 18}}`. Operators: $eq, $ne, $gt, $gte, '
         "$lt, $lte, $in, $nin, $like, $ilike, $exists; $and, $or and $not join.",
     ),

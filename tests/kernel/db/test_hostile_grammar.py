@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.kernel.db.hostile_corpus import CORPUS, Hostile
 from tests.kernel.db.hostile_world import HostileWorld, hostile_world
@@ -74,6 +74,9 @@ PIECES = st.sampled_from([piece for hostile in CORPUS if len(hostile.sql) < 500 
 SHAKEN = st.lists(PIECES, min_size=1, max_size=30).map(" ".join)
 
 
+OVERGROWN = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+"""Queries stand in queries: many grow beyond what Hypothesis keeps of one example, and are given up."""
+
 Speaking = tuple[asyncio.Runner, HostileWorld]
 
 
@@ -94,20 +97,21 @@ async def hold(world: HostileWorld, sql: str) -> None:
     await world.check_all_is_well()
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=settings().max_examples // 4, suppress_health_check=OVERGROWN)
 @given(sql=STATEMENTS)
 def test_whatever_the_grammar_makes_gets_nowhere(speaking: Speaking, sql: str) -> None:
     runner, world = speaking
     runner.run(hold(world, sql))
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=settings().max_examples // 4, suppress_health_check=OVERGROWN)
 @given(sql=SHAKEN)
 def test_the_corpus_shaken_gets_nowhere(speaking: Speaking, sql: str) -> None:
     runner, world = speaking
     runner.run(hold(world, sql))
 
 
+@settings(suppress_health_check=OVERGROWN)
 @given(text=STATEMENTS | SHAKEN | st.text(max_size=100))
 def test_the_gate_lets_through_or_refuses_and_what_it_wrote_it_reads_again(text: str) -> None:
     """It raises nothing else, and what it writes for SQLite is within its own subset."""
